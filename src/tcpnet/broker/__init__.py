@@ -1,0 +1,1 @@
+"""What outlives a connection: logs, mailboxes and claims."""

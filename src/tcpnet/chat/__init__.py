@@ -1,0 +1,1 @@
+"""The rules of the community, without menus or sockets."""

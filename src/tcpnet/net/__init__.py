@@ -1,0 +1,1 @@
+"""Bytes and sockets; knows no user, room or menu."""

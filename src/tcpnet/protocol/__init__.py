@@ -1,0 +1,1 @@
+"""The wire: a frozen vocabulary and its encoding, without I/O, clock or asyncio."""

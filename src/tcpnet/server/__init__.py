@@ -1,0 +1,1 @@
+"""People: sessions, dialogues, the menu and the running hub."""
