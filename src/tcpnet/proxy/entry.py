@@ -1,0 +1,52 @@
+"""The nouns the parts of the web proxy hand each other: a request for a page, a stored response."""
+
+from collections.abc import AsyncIterable
+from dataclasses import dataclass, field
+
+Fields = tuple[tuple[str, str], ...]
+"""Field names and values as received (latin-1 text): order, case and duplicates are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A stored response without its body.
+
+    `url` is normalised (`policy.normalised`). `vary` holds the request fields that selected the
+    response, normalised and sorted; "" stands for a field that the request did not have. Times
+    are UTC seconds: when the request left, and when the head of the response had come.
+    """
+
+    url: str
+    vary: Fields
+    status: int
+    reason: str
+    fields: Fields
+    requested_at: float
+    received_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Name and password for one request: Basic, or the answer to a Digest challenge."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """What one asker wants fetched.
+
+    `client` is the address that the origin may learn; None keeps it private. `default_lifetime`
+    (seconds) is how long a 200 that says nothing of freshness may be used; 0 keeps to RFC 9111.
+    Without `caching` the stored pages are neither read nor written.
+    """
+
+    method: str
+    url: str
+    fields: Fields = ()
+    body: bytes | AsyncIterable[bytes] | None = None
+    credentials: Credentials | None = None
+    client: str | None = None
+    caching: bool = True
+    default_lifetime: float = 0.0

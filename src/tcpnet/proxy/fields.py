@@ -1,0 +1,107 @@
+"""Header fields: looking them up, splitting lists, and which of them belong to one hop alone."""
+
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from tcpnet.proxy.entry import Fields
+
+HOP_BY_HOP: Final = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authentication-info",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""Fields of one connection: never forwarded, never stored (RFC 9110 §7.6.1, RFC 9111 §3.1)."""
+
+# Naming one of these in Connection is a known way to make a proxy drop what guards a message.
+_END_TO_END: Final = frozenset(
+    {
+        "age",
+        "authorization",
+        "cache-control",
+        "content-encoding",
+        "content-length",
+        "content-range",
+        "content-type",
+        "cookie",
+        "date",
+        "etag",
+        "expires",
+        "host",
+        "set-cookie",
+        "vary",
+        "via",
+    }
+)
+
+
+def values(fields: Fields, name: str) -> list[str]:
+    """Return the value of each line called `name` (lower case), in order."""
+    return [value for key, value in fields if key.lower() == name]
+
+
+def combined(fields: Fields, name: str) -> str | None:
+    """Join the lines called `name` (lower case) with commas; None without one (RFC 9110 §5.2)."""
+    lines = values(fields, name)
+    return ", ".join(lines) if lines else None
+
+
+def has(fields: Fields, name: str) -> bool:
+    """Tell whether a line is called `name` (lower case)."""
+    return any(key.lower() == name for key, _ in fields)
+
+
+def without(fields: Fields, names: Collection[str]) -> Fields:
+    """Return the fields less those whose lower-case name is among `names`."""
+    return tuple(pair for pair in fields if pair[0].lower() not in names)
+
+
+def replaced(fields: Fields, name: str, value: str) -> Fields:
+    """Return the fields with exactly one line called `name`, at the end."""
+    return (*without(fields, {name.lower()}), (name, value))
+
+
+def index(fields: Fields) -> dict[str, str]:
+    """Map each lower-case name to its combined value."""
+    found: dict[str, str] = {}
+    for name, value in fields:
+        key = name.lower()
+        found[key] = f"{found[key]}, {value}" if key in found else value
+    return found
+
+
+def members(value: str) -> Iterator[str]:
+    """Yield the members of a comma-separated list; commas in quoted strings do not part them."""
+    start, quoted, position, end = 0, False, 0, len(value)
+    while position < end:
+        mark = value[position]
+        if quoted and mark == "\\":
+            position += 1
+        elif mark == '"':
+            quoted = not quoted
+        elif mark == "," and not quoted:
+            if member := value[start:position].strip(" \t"):
+                yield member
+            start = position + 1
+        position += 1
+    if member := value[start:].strip(" \t"):
+        yield member
+
+
+def tokens(fields: Fields, name: str) -> frozenset[str]:
+    """Return the members of a list of tokens, in lower case."""
+    lines = values(fields, name)
+    return frozenset(member.lower() for line in lines for member in members(line))
+
+
+def end_to_end(fields: Fields) -> Fields:
+    """Return what may pass to the next hop: neither hop-by-hop nor named in Connection."""
+    return without(fields, HOP_BY_HOP | (tokens(fields, "connection") - _END_TO_END))
