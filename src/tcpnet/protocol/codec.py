@@ -1,0 +1,170 @@
+"""Frames in and out: items to lines, lines to items, bytes to lines."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Generic, TypeVar, cast
+
+import msgspec
+
+from tcpnet.errors import ProtocolError
+from tcpnet.protocol import items
+from tcpnet.protocol.items import Body, FromClient, FromServer, Item, Print
+
+MAX_FRAME: Final = 65_536
+"""Bytes of one encoded frame, its newline included."""
+
+MAX_PIECE: Final = 16_384
+"""Bytes of one encoded piece of a long text."""
+
+_TAGS: Final[Mapping[type[Body], str]] = {
+    items.Secure: "secure",
+    items.Hello: "hello",
+    items.Welcome: "welcome",
+    items.Status: "status",
+    items.Print: "print",
+    items.Input: "input",
+    items.Reply: "reply",
+    items.Progress: "progress",
+    items.Cancel: "cancel",
+    items.File: "file",
+    items.Get: "get",
+    items.Data: "data",
+    items.Seen: "seen",
+    items.Ping: "ping",
+    items.Pong: "pong",
+    items.Bye: "bye",
+}
+
+_I = TypeVar("_I", FromClient, FromServer)
+
+
+class _Tagged(msgspec.Struct):
+    type: str
+    body: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class _Frame(msgspec.Struct):
+    headers: list[_Tagged]
+
+
+_encoder: Final = msgspec.json.Encoder()
+_frames: Final = msgspec.json.Decoder(_Frame)
+
+
+def encode(*frame: Item) -> bytes:
+    """One line for these items, its newline included.
+
+    Raises ValueError for a frame over `MAX_FRAME`: the caller had to cut it.
+    """
+    headers = [{"type": _TAGS[type(item)], "body": item} for item in frame]
+    line = _encoder.encode({"headers": headers}) + b"\n"
+    if len(line) > MAX_FRAME:
+        raise ValueError(f"a frame of {len(line)} bytes is over the limit of {MAX_FRAME}")
+    return line
+
+
+class Decoder(Generic[_I]):
+    """Turns one side's lines into items; what it does not know it leaves out."""
+
+    def __init__(self, *known: type[_I]) -> None:
+        self._bodies = {_TAGS[kind]: msgspec.json.Decoder(kind) for kind in known}
+
+    def decode(self, line: bytes) -> list[_I]:
+        """Read one line; raises ProtocolError with a reason for people."""
+        try:
+            frame = _frames.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise ProtocolError(f"not a frame: {error}") from error
+        found: list[_I] = []
+        for tagged in frame.headers:
+            body = self._bodies.get(tagged.type)
+            if body is None:  # the must-ignore rule: newer peers may say more
+                continue
+            try:
+                found.append(body.decode(tagged.body))
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                raise ProtocolError(f"item {tagged.type}: {error}") from error
+        return found
+
+
+def from_client() -> Decoder[FromClient]:
+    """A decoder of what clients say."""
+    return cast("Decoder[FromClient]", Decoder[Any](*_members(FromClient)))
+
+
+def from_server() -> Decoder[FromServer]:
+    """A decoder of what servers say."""
+    return cast("Decoder[FromServer]", Decoder[Any](*_members(FromServer)))
+
+
+def _members(union: Any) -> tuple[type[Body], ...]:
+    return cast("tuple[type[Body], ...]", union.__args__)
+
+
+class Lines:
+    """Bytes in, whole lines out, whatever the cuts between reads."""
+
+    def __init__(self, max_line: int = MAX_FRAME) -> None:
+        self.max_line = max_line
+        self._rest = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        """Add what arrived."""
+        self._rest += data
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Whole lines without their newline; may be left and taken up again at any line.
+
+        Raises ProtocolError for a line over `max_line` bytes, finished or not.
+        """
+        start = 0
+        try:
+            while (end := self._rest.find(b"\n", start)) >= 0:
+                if end - start >= self.max_line:
+                    raise self._too_long()
+                line = bytes(self._rest[start:end])
+                start = end + 1
+                yield line
+            if len(self._rest) - start >= self.max_line:
+                raise self._too_long()
+        finally:
+            del self._rest[:start]
+
+    def __len__(self) -> int:
+        """Bytes waiting for the end of their line."""
+        return len(self._rest)
+
+    def _too_long(self) -> ProtocolError:
+        return ProtocolError(f"a frame is at most {self.max_line} bytes")
+
+
+def pieces(item: Print) -> Iterator[Print]:
+    """Cut a long `print` into items of at most `MAX_PIECE` encoded bytes.
+
+    All but the last say `more`: joined without anything between, the messages are the whole text.
+    The richer fields would not fit their piece, so a cut text goes without `text`.
+    """
+    if _encoded_size(item) <= MAX_PIECE:
+        yield item
+        return
+    rest = item.message
+    bare = msgspec.structs.replace(item, text=None, more=True)
+    while True:
+        piece = _head(rest, MAX_PIECE - 1024)
+        rest = rest[len(piece) :]
+        if not rest:
+            yield msgspec.structs.replace(bare, message=piece, more=item.more)
+            return
+        yield msgspec.structs.replace(bare, message=piece)
+
+
+def _encoded_size(value: object) -> int:
+    return len(_encoder.encode(value))
+
+
+def _head(text: str, max_bytes: int) -> str:
+    """The longest start of the text whose encoding has at most `max_bytes` bytes, halving."""
+    head = text[:max_bytes]
+    while _encoded_size(head) > max_bytes:
+        # At most six bytes a character once escaped: this ends after a few rounds.
+        head = head[: len(head) * max_bytes // _encoded_size(head) or 1]
+    return head

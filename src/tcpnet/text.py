@@ -1,0 +1,93 @@
+"""Text of others, made harmless: one table for every place that shows it."""
+
+import re
+import unicodedata
+from typing import Final
+
+MAX_MARKS: Final = 4
+"""Combining marks kept on one base; more of them climb over the neighbouring lines."""
+
+# Whatever moves the cursor, reorders what is read, or is not seen at all: C0, DEL, C1, soft
+# hyphen, bidi controls, separators, zero-width characters, tags, surrogates. The joiners
+# U+200C and U+200D are judged by their neighbours (`_joiner`).
+_HOSTILE: Final = (
+    "\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028\u2029\u202a-\u202e"
+    "\u2060-\u2069\ufeff\U000e0000-\U000e007f\ud800-\udfff"
+)
+_SUSPECT: Final = re.compile(f"[{_HOSTILE}\u200c\u200d]")
+# A run of marks is looked for only where one can be: most marks live above U+02FF.
+_MARKS: Final = re.compile(r"[^\x00-\u02ff]{" + str(MAX_MARKS + 1) + r",}")
+_BREAKS: Final = re.compile("\r\n|[\n\r\x0b\x0c\x85\u2028\u2029]")
+
+
+def clean(text: str) -> str:
+    """Make one line harmless: line breaks become spaces, the rest as in `clean_lines`."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _harmless(_BREAKS.sub(" ", text))
+
+
+def clean_lines(text: str) -> str:
+    """Make text harmless and keep its line breaks, all as `\\n`.
+
+    A tab becomes four spaces, other C0 characters and DEL their pictures (U+2400 and on), the rest
+    of the table U+FFFD; joiners stay between letters only; more than `MAX_MARKS` combining marks
+    on one base are dropped.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "\n".join(_harmless(line) for line in _BREAKS.split(text))
+
+
+def clip(text: str, max_bytes: int) -> str:
+    """Cut text to at most `max_bytes` bytes of UTF-8, between characters."""
+    encoded = text.encode("utf-8", "surrogatepass")
+    if len(encoded) <= max_bytes:
+        return text
+    return encoded[:max_bytes].decode("utf-8", "ignore")
+
+
+def size(text: str) -> int:
+    """Bytes of the text in UTF-8."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def _harmless(line: str) -> str:
+    if _SUSPECT.search(line):
+        line = _SUSPECT.sub(_replacement, line)
+    if _MARKS.search(line):
+        line = _cap_marks(line)
+    return line
+
+
+def _replacement(match: re.Match[str]) -> str:
+    character = match.group()
+    if character == "\t":
+        return "    "
+    if character < " ":
+        return chr(0x2400 + ord(character))
+    if character == "\x7f":
+        return "\u2421"
+    if character in "\u200c\u200d":
+        # Elsewhere they only glue emoji together, whose width no two terminals agree on.
+        return character if _joiner(match.string, match.start()) else ""
+    return "\ufffd"
+
+
+def _joiner(line: str, index: int) -> bool:
+    """Whether a joiner stands between letters, where Persian and Indic scripts need it."""
+    before, after = line[:index].rstrip("\u200c\u200d"), line[index + 1 : index + 2]
+    if not before or not after:
+        return False
+    # A virama (a mark) before the joiner is how Indic scripts ask for a half form.
+    return unicodedata.category(before[-1])[0] in "LM" and unicodedata.category(after)[0] == "L"
+
+
+def _cap_marks(line: str) -> str:
+    kept: list[str] = []
+    marks = 0
+    for character in line:
+        marks = marks + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
+        if marks <= MAX_MARKS:
+            kept.append(character)
+    return "".join(kept)
