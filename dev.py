@@ -87,18 +87,18 @@ def call(command: Sequence[str], lock: int | None = None) -> int:
     return subprocess.call(command, stdout=sys.stderr, pass_fds=keep)
 
 
-def become(command: Sequence[str]) -> NoReturn:
+def become(command: list[str]) -> NoReturn:
     """Go on as this command: its Ctrl-C, its signals, its exit status."""
     if sys.platform != "win32":
         os.execv(command[0], command)
+    else:
+        import subprocess
 
-    import subprocess
-
-    with subprocess.Popen(command) as child:
-        while True:
-            # The console tells the child of Ctrl-C as well; how it ends is its own affair.
-            with contextlib.suppress(KeyboardInterrupt):
-                sys.exit(child.wait())
+        with subprocess.Popen(command) as child:
+            while True:
+                # The console tells the child of Ctrl-C as well; how it ends is its own affair.
+                with contextlib.suppress(KeyboardInterrupt):
+                    sys.exit(child.wait())
 
 
 class Environment:
