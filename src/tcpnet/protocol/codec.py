@@ -34,7 +34,7 @@ _TAGS: Final[Mapping[type[Body], str]] = {
     items.Bye: "bye",
 }
 
-_I = TypeVar("_I", FromClient, FromServer)
+Known = TypeVar("Known", bound=Item)
 
 
 class _Tagged(msgspec.Struct):
@@ -62,19 +62,21 @@ def encode(*frame: Item) -> bytes:
     return line
 
 
-class Decoder(Generic[_I]):
+class Decoder(Generic[Known]):
     """Turns one side's lines into items; what it does not know it leaves out."""
 
-    def __init__(self, *known: type[_I]) -> None:
-        self._bodies = {_TAGS[kind]: msgspec.json.Decoder(kind) for kind in known}
+    def __init__(self, *known: type[Known]) -> None:
+        self._bodies: dict[str, msgspec.json.Decoder[Known]] = {
+            _TAGS[kind]: msgspec.json.Decoder(kind) for kind in known
+        }
 
-    def decode(self, line: bytes) -> list[_I]:
+    def decode(self, line: bytes) -> list[Known]:
         """Read one line; raises ProtocolError with a reason for people."""
         try:
             frame = _frames.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ProtocolError(f"not a frame: {error}") from error
-        found: list[_I] = []
+        found: list[Known] = []
         for tagged in frame.headers:
             body = self._bodies.get(tagged.type)
             if body is None:  # the must-ignore rule: newer peers may say more
@@ -101,40 +103,40 @@ def _members(union: Any) -> tuple[type[Body], ...]:
 
 
 class Lines:
-    """Bytes in, whole lines out, whatever the cuts between reads."""
+    """Bytes in, whole lines out, whatever the cuts between reads; an iterator of its own."""
 
     def __init__(self, max_line: int = MAX_FRAME) -> None:
         self.max_line = max_line
         self._rest = bytearray()
+        self._searched = 0
 
     def feed(self, data: bytes) -> None:
         """Add what arrived."""
         self._rest += data
 
     def __iter__(self) -> Iterator[bytes]:
-        """Whole lines without their newline; may be left and taken up again at any line.
+        return self
+
+    def __next__(self) -> bytes:
+        """Take the next whole line, without its newline.
 
         Raises ProtocolError for a line over `max_line` bytes, finished or not.
         """
-        start = 0
-        try:
-            while (end := self._rest.find(b"\n", start)) >= 0:
-                if end - start >= self.max_line:
-                    raise self._too_long()
-                line = bytes(self._rest[start:end])
-                start = end + 1
-                yield line
-            if len(self._rest) - start >= self.max_line:
-                raise self._too_long()
-        finally:
-            del self._rest[:start]
+        end = self._rest.find(b"\n", self._searched)
+        if (len(self._rest) if end < 0 else end) >= self.max_line:
+            raise ProtocolError(f"a frame is at most {self.max_line} bytes")
+        if end < 0:
+            # A peer that sends byte by byte must not make us search the same bytes again.
+            self._searched = len(self._rest)
+            raise StopIteration
+        line = bytes(self._rest[:end])
+        del self._rest[: end + 1]  # from the front: no bytes are moved
+        self._searched = 0
+        return line
 
     def __len__(self) -> int:
         """Bytes waiting for the end of their line."""
         return len(self._rest)
-
-    def _too_long(self) -> ProtocolError:
-        return ProtocolError(f"a frame is at most {self.max_line} bytes")
 
 
 def pieces(item: Print) -> Iterator[Print]:

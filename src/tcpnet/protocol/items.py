@@ -71,6 +71,7 @@ class Print(Body, frozen=True):
     seq: Number | None = None
     at: float | None = None
     mid: str | None = None
+    place: str | None = None
     earlier: bool = False
     more: bool = False
 
@@ -157,9 +158,14 @@ class Pong(Body, frozen=True):
 
 
 class Bye(Body, frozen=True):
-    """The last item, and why; `retry`: seconds after which coming back makes sense."""
+    """The last item, and why.
+
+    `kind` is one word for programs: quit, closing, refused, protocol, silent, slow, error;
+    `retry`: seconds after which coming back makes sense.
+    """
 
     reason: str
+    kind: str = ""
     retry: float | None = None
 
 

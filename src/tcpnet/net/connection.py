@@ -1,0 +1,225 @@
+"""One peer: items in, frames out, over any asyncio transport."""
+
+import asyncio
+from typing import Final, Generic, Protocol, TypeVar, cast
+
+from tcpnet.errors import ConnectionLost, ProtocolError, SlowConsumer, TcpnetError
+from tcpnet.net.pulse import Pulse
+from tcpnet.protocol.codec import Decoder, Lines, encode
+from tcpnet.protocol.items import Item
+
+MAX_OUTBOX: Final = 256 * 1024
+"""Bytes that may wait for one peer."""
+
+FAREWELL: Final = 1.0
+"""Seconds a peer has to take its last bytes before the connection is cut."""
+
+Incoming = TypeVar("Incoming", bound=Item)
+Heard_contra = TypeVar("Heard_contra", contravariant=True)
+
+
+class Receiver(Protocol[Heard_contra]):
+    """Who takes what a peer says."""
+
+    def received(self, item: Heard_contra) -> None:
+        """Take one item; may raise ProtocolError."""
+
+    def lost(self, error: TcpnetError) -> None:
+        """Learn, once, that nothing more will come, and why."""
+
+
+class Connection(asyncio.Protocol, Generic[Incoming]):
+    """Sends without waiting; all that is sent in a tick leaves in one write.
+
+    Items are handed to the receiver as they arrive, in the event loop, without a task.
+    """
+
+    def __init__(
+        self,
+        decoder: Decoder[Incoming],
+        pulse: Pulse,
+        receiver: Receiver[Incoming] | None = None,
+        *,
+        max_outbox: int = MAX_OUTBOX,
+    ) -> None:
+        self.max_outbox = max_outbox
+        self.receiver = receiver
+        self.bytes_in = self.bytes_out = self.frames_in = 0
+        self.origin: object = None  # what must live as long as the connection
+        self._decoder = decoder
+        self._pulse = pulse
+        self._lines = Lines()
+        self._transport: asyncio.Transport | None = None
+        self._outbox: list[bytes] = []
+        self._outbox_size = 0
+        self._full = False  # the kernel takes no more for now
+        self._paused = False  # we take no more for now
+        self._over = False  # nothing more is taken from the peer
+        self._room: asyncio.Future[None] | None = None
+        self._ended: asyncio.Future[None] | None = None
+
+    def send(self, *items: Item) -> None:
+        """Queue one frame. Never waits."""
+        self.send_encoded(encode(*items))
+
+    def send_encoded(self, line: bytes) -> None:
+        """Queue encoded frames. Never waits; whoever reads too slowly is cut off."""
+        if self._transport is None:
+            return
+        if not self._outbox and not self._full:
+            self._pulse.due(self)
+        self._outbox.append(line)
+        self._outbox_size += len(line)
+        if self.unsent > self.max_outbox and not self._over:
+            self._end(SlowConsumer(self.unsent))
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the kernel has not taken yet."""
+        if self._transport is None:
+            return 0
+        return self._outbox_size + self._transport.get_write_buffer_size()
+
+    @property
+    def peer(self) -> str:
+        """The address of the other side, without its port."""
+        name = self._transport.get_extra_info("peername") if self._transport else None
+        return str(name[0]) if isinstance(name, tuple) else ""
+
+    async def drained(self, share: float = 0.25) -> None:
+        """Wait until at most `share` of the outbox is in use.
+
+        A quarter: the rest is kept free for what others say while this peer reads.
+        Raises ConnectionLost when the connection ends meanwhile.
+        """
+        while self.unsent > self.max_outbox * share:
+            if self._room is None:
+                self._room = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._room)
+            if self._transport is None:
+                raise ConnectionLost("closed")
+
+    def pause(self) -> None:
+        """Take nothing more from the peer until `resume`; what it sends stays with the kernel."""
+        self._paused = True
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Take again what the peer sends, first what had arrived before."""
+        if not self._paused:
+            return
+        self._paused = False
+        self._parse()
+        if not self._paused and self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    @property
+    def paused(self) -> bool:
+        """Whether the peer is being held back."""
+        return self._paused
+
+    async def close(self, *farewell: Item) -> None:
+        """Say the last items and end; bounded by twice `FAREWELL` seconds."""
+        self._over = True
+        if self._transport is None:
+            return
+        if farewell:
+            self._transport.resume_reading()  # a reset of the peer is noticed only while reading
+            self.send(*farewell)
+        self.flush_now()
+        loop = asyncio.get_running_loop()
+        self._ended = loop.create_future()
+        try:
+            async with asyncio.timeout(FAREWELL):
+                await self.drained(0)
+                self._transport.close()
+                await asyncio.shield(self._ended)
+        except (TimeoutError, ConnectionLost):
+            pass  # a peer that does not read gets no more time: the abort below ends it
+        finally:
+            if self._transport is not None:
+                self._transport.abort()
+
+    def flush_now(self) -> None:
+        """Hand everything queued to the transport in one write."""
+        transport = self._transport
+        if transport is None or self._full or not self._outbox:
+            return
+        # Take before the write: what is sent from its callbacks belongs to the next one.
+        chunks, self._outbox, size = self._outbox, [], self._outbox_size
+        self._outbox_size = 0
+        self.bytes_out += size
+        transport.write(chunks[0] if len(chunks) == 1 else b"".join(chunks))
+        self._make_room()
+
+    def silent(self, seconds: float) -> None:
+        """End a peer that gave no sign of life, unless it is us who hold it back."""
+        if self._paused:
+            self._pulse.heard(self)
+        else:
+            self._end(ConnectionLost(f"nothing was heard for {seconds:.0f} s"))
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin; called by asyncio."""
+        self._transport = cast("asyncio.Transport", transport)
+        # The moment the kernel refuses a byte, what follows stays with us, where it is bounded.
+        self._transport.set_write_buffer_limits(high=0)
+        self._pulse.heard(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what arrived; called by asyncio."""
+        if self._over:
+            return
+        self._pulse.heard(self)
+        self.bytes_in += len(data)
+        self._lines.feed(data)
+        if not self._paused:
+            self._parse()
+
+    def pause_writing(self) -> None:
+        """Keep what is sent; called by asyncio when the kernel is full."""
+        self._full = True
+
+    def resume_writing(self) -> None:
+        """Go on sending; called by asyncio."""
+        self._full = False
+        self.flush_now()
+        self._make_room()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of everything; called by asyncio."""
+        self._transport = None
+        self._outbox.clear()
+        self._outbox_size = 0
+        self._pulse.forget(self)
+        self._make_room()
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(None)
+        if not self._over:
+            self._end(ConnectionLost(str(exc) if exc else "closed"))
+
+    def _parse(self) -> None:
+        receiver = self.receiver
+        if receiver is None:
+            raise RuntimeError("a connection without a receiver got data")
+        try:
+            for line in self._lines:
+                self.frames_in += 1
+                for item in self._decoder.decode(line):
+                    receiver.received(item)
+                if self._paused or self._over:
+                    return
+        except ProtocolError as error:
+            self._end(error)
+
+    def _end(self, error: TcpnetError) -> None:
+        self._over = True
+        self._pulse.forget(self)
+        if self.receiver is not None:
+            self.receiver.lost(error)
+
+    def _make_room(self) -> None:
+        if self._room is not None and (self._transport is None or not self._outbox):
+            room, self._room = self._room, None
+            room.set_result(None)

@@ -1,0 +1,74 @@
+"""TCP: dial a hub, and serve the people who dial."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from tcpnet.net.connection import Connection, Receiver
+from tcpnet.net.pulse import Pulse
+from tcpnet.protocol import codec
+from tcpnet.protocol.items import FromClient, FromServer
+
+SEND_BUFFER: Final = 128 * 1024
+"""Bytes the kernel may hold for one reader.
+
+Left alone it swallows megabytes, and a slow reader is noticed only after some 20,000 lines.
+"""
+
+Accept = Callable[[Connection[FromClient]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A port that accepts."""
+
+    server: asyncio.Server
+    addresses: tuple[tuple[str, int], ...]
+
+
+@asynccontextmanager
+async def serve_tcp(host: str, port: int, pulse: Pulse, accept: Accept) -> AsyncIterator[Listener]:
+    """Accept on host and port (0: a free one) until the block ends; `accept` is plain.
+
+    A coroutine there would run outside any group and outlive a shutdown. Raises OSError.
+    """
+    decoder = codec.from_client()
+
+    def begin(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = Connection(decoder, pulse)
+        _adopt(connection, writer)
+        accept(connection)
+
+    server = await asyncio.start_server(begin, host, port, backlog=1024)
+    try:
+        names = [listening.getsockname() for listening in server.sockets]
+        yield Listener(server, tuple((str(name[0]), int(name[1])) for name in names))
+    finally:
+        # Not wait_closed: since 3.12.1 it waits for every connection, and sessions end later.
+        server.close()
+
+
+async def dial(
+    host: str, port: int, receiver: Receiver[FromServer], *, timeout: float = 10
+) -> Connection[FromServer]:
+    """Connect to a hub within `timeout` seconds; raises OSError, TimeoutError among them."""
+    pulse = Pulse()
+    async with asyncio.timeout(timeout):
+        _, connection = await asyncio.get_running_loop().create_connection(
+            lambda: Connection(codec.from_server(), pulse, receiver), host, port
+        )
+    return connection
+
+
+def _adopt(connection: Connection[FromClient], writer: asyncio.StreamWriter) -> None:
+    """Let the connection read the transport itself: no task, no second buffer a peer."""
+    transport = writer.transport
+    sock: socket.socket | None = transport.get_extra_info("socket")
+    if sock is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    transport.set_protocol(connection)
+    connection.connection_made(transport)
+    connection.origin = writer  # dropped, it would close the transport
