@@ -1,0 +1,247 @@
+"""The broker without a disk: the same promises until the process ends."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
+from typing import Any, Final, TypeVar
+
+from tcpnet.broker.base import (
+    Broker,
+    Conflict,
+    Deliver,
+    Following,
+    Record,
+    Statistics,
+    Stored,
+    text_size,
+)
+from tcpnet.broker.followers import Followers
+from tcpnet.errors import BrokerError
+
+MAX_LINES: Final = 10_000
+MAX_LOGS: Final = 10_000
+
+T = TypeVar("T")
+
+
+class _Log:
+    """The newest lines of one log, its mark, and the seq of each line that has a mid."""
+
+    __slots__ = ("_lines", "_seqs", "last", "max_lines", "read")
+
+    def __init__(self, max_lines: int) -> None:
+        self.max_lines = max_lines
+        self.last = 0
+        self.read = 0
+        self._lines: deque[Record] = deque()
+        self._seqs: dict[tuple[str, str], int] = {}
+
+    def seq_of(self, sender: str, mid: str) -> int | None:
+        """Return the seq under which this line is kept already."""
+        return self._seqs.get((sender, mid)) if mid else None
+
+    def append(self, record: Record) -> None:
+        """Add the next line; the oldest one goes when there is no room."""
+        self.last = record.seq
+        self._lines.append(record)
+        if record.mid:
+            self._seqs[record.sender, record.mid] = record.seq
+        if len(self._lines) > self.max_lines:
+            oldest = self._lines.popleft()
+            self._seqs.pop((oldest.sender, oldest.mid), None)
+
+    def between(self, after: int, before: int) -> Iterator[Record]:
+        """Yield the lines whose seq lies between the two, exclusively."""
+        first = self.last - len(self._lines) + 1
+        start = max(after + 1 - first, 0)
+        return islice(self._lines, start, max(before - first, start))
+
+    @property
+    def end(self) -> int:
+        """The seq that the next line will get."""
+        return self.last + 1
+
+
+class MemoryBroker(Broker):
+    """Keeps everything in this process, for `--ephemeral` and for tests.
+
+    A log keeps its newest `max_lines` lines and forgets older ones, their mids and whether
+    they were read; at `max_logs` logs a line for a new one is refused. What is requested in
+    one turn of the event loop is one batch.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.time,
+        max_lines: int = MAX_LINES,
+        max_logs: int = MAX_LOGS,
+    ) -> None:
+        self.statistics = Statistics()
+        self._clock = clock
+        self._max_lines = max_lines
+        self._max_logs = max_logs
+        self._logs: dict[str, _Log] = {}
+        self._owners: dict[tuple[str, str], str] = {}
+        self._values: dict[str, dict[str, Stored]] = {}
+        self._revision = 0
+        self._followers = Followers()
+        self._queued: list[tuple[Callable[[], Any], asyncio.Future[Any]]] = []
+        self._fresh: list[Record] = []
+
+    async def publish(self, log: str, sender: str, mid: str, body: str) -> int:
+        """See `Broker.publish`; durable means as long as the process lives."""
+        text_size(log, sender, mid, body)
+        return await self._request(partial(self._append, log, sender, mid, body))
+
+    def follow(self, log: str, deliver: Deliver) -> Following:
+        """See `Broker.follow`."""
+        return self._followers.add(log, deliver)
+
+    async def history(
+        self, log: str, *, after: int | None = None, before: int | None = None, limit: int
+    ) -> list[Record]:
+        """See `Broker.history`."""
+        if (found := self._logs.get(log)) is None:
+            return []
+        end = found.end if before is None else min(before, found.end)
+        if after is None:
+            return list(found.between(max(end - 1 - limit, 0), end))
+        return list(islice(found.between(after, end), limit))
+
+    async def last_seq(self, log: str) -> int:
+        """See `Broker.last_seq`."""
+        found = self._logs.get(log)
+        return 0 if found is None else found.last
+
+    async def unread(self, log: str, *, limit: int) -> list[Record]:
+        """See `Broker.unread`."""
+        found = self._logs.get(log)
+        return [] if found is None else list(islice(found.between(found.read, found.end), limit))
+
+    async def unread_count(self, log: str) -> int:
+        """See `Broker.unread_count`."""
+        found = self._logs.get(log)
+        return 0 if found is None else sum(1 for _ in found.between(found.read, found.end))
+
+    async def mark_read(self, log: str, upto: int) -> None:
+        """See `Broker.mark_read`."""
+
+        def mark() -> None:
+            if (found := self._logs.get(log)) is not None:
+                found.read = max(found.read, min(upto, found.last))
+
+        await self._request(mark)
+
+    async def delete_log(self, log: str) -> None:
+        """See `Broker.delete_log`."""
+        await self._request(lambda: self._logs.pop(log, None))
+
+    async def claim(self, kind: str, name: str, owner: str) -> str:
+        """See `Broker.claim`."""
+        text_size(kind, name, owner)
+        return await self._request(lambda: self._owners.setdefault((kind, name), owner))
+
+    async def release(self, kind: str, name: str, owner: str) -> bool:
+        """See `Broker.release`."""
+
+        def release() -> bool:
+            if self._owners.get((kind, name)) != owner:
+                return False
+            del self._owners[kind, name]
+            return True
+
+        return await self._request(release)
+
+    async def get(self, kind: str, key: str) -> Stored | None:
+        """See `Broker.get`."""
+        return self._values.get(kind, {}).get(key)
+
+    async def put(self, kind: str, key: str, value: bytes, *, expected: int | None = None) -> int:
+        """See `Broker.put`."""
+        text_size(kind, key)
+        return await self._request(partial(self._put, kind, key, value, expected))
+
+    async def remove(self, kind: str, key: str) -> bool:
+        """See `Broker.remove`."""
+        return await self._request(
+            lambda: self._values.get(kind, {}).pop(key, None) is not None,
+        )
+
+    async def entries(self, kind: str) -> list[Stored]:
+        """See `Broker.entries`."""
+        return [stored for _, stored in sorted(self._values.get(kind, {}).items())]
+
+    async def _request(self, work: Callable[[], T]) -> T:
+        loop = asyncio.get_running_loop()
+        if not self._queued:
+            loop.call_soon(self._commit)
+        future: asyncio.Future[T] = loop.create_future()
+        self._queued.append((work, future))
+        return await future
+
+    def _commit(self) -> None:
+        batch, self._queued = self._queued, []
+        outcomes = [_outcome(work) for work, _ in batch]
+        fresh, self._fresh = self._fresh, []
+        self._count(len(batch), len(fresh))
+        try:
+            self._followers.deliver(fresh)
+        finally:
+            for (_, future), outcome in zip(batch, outcomes, strict=True):
+                _resolve(future, outcome)
+
+    def _count(self, operations: int, records: int) -> None:
+        counted = self.statistics
+        counted.commits += 1
+        counted.operations += operations
+        counted.records += records
+        counted.largest_batch = max(counted.largest_batch, operations)
+
+    def _append(self, name: str, sender: str, mid: str, body: str) -> int:
+        log = self._log(name)
+        if (seq := log.seq_of(sender, mid)) is not None:
+            return seq
+        record = Record(name, log.end, sender, mid, body, self._clock())
+        log.append(record)
+        self._fresh.append(record)
+        return record.seq
+
+    def _log(self, name: str) -> _Log:
+        found = self._logs.get(name)
+        if found is None:
+            if len(self._logs) >= self._max_logs:
+                raise BrokerError(f"not saved: the hub holds {self._max_logs} conversations")
+            found = self._logs[name] = _Log(self._max_lines)
+        return found
+
+    def _put(self, kind: str, key: str, value: bytes, expected: int | None) -> int:
+        values = self._values.setdefault(kind, {})
+        stored = values.get(key)
+        revision = 0 if stored is None else stored.revision
+        if expected not in (None, revision):
+            raise Conflict(kind, key, revision)
+        self._revision += 1
+        values[key] = Stored(key, value, self._revision)
+        return self._revision
+
+
+def _outcome(work: Callable[[], Any]) -> Any:
+    try:
+        return work()
+    except BrokerError as error:
+        return error
+
+
+def _resolve(future: asyncio.Future[Any], outcome: Any) -> None:
+    if future.done():
+        return  # whoever asked was cancelled
+    if isinstance(outcome, BrokerError):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
