@@ -1,0 +1,301 @@
+"""What the person sees and is asked, as data: items in, events out.
+
+No UI, no asyncio, no clock. A view reads it like this:
+
+    screen.on_change = view.wake            # plain function: something is fresh
+    for event in screen.fresh():            # in order: Entry, Question, State, Piece
+        ...
+    screen.question, screen.state, screen.progress, screen.files    # how things stand
+    link.send(screen.answer("hello"))       # the answer to the open question
+    if seen := screen.shown(entries):       # after they really were on the screen
+        link.send(seen)
+
+`tcpnet.client.link.Link` feeds it (`on_item`, `on_state`). The client knows no menu option and
+never looks into a `res-key`.
+"""
+
+import binascii
+import os
+from collections.abc import Callable, Iterable
+from typing import Final, Literal, TypeAlias
+
+from msgspec import Struct
+
+from tcpnet.client.entry import Entry, Pieces, harmless
+from tcpnet.client.question import Question
+from tcpnet.errors import ProtocolError, UserError
+from tcpnet.protocol.items import (
+    Cancel,
+    Data,
+    File,
+    FromServer,
+    Get,
+    Input,
+    Print,
+    Progress,
+    Reply,
+    Seen,
+    Welcome,
+)
+from tcpnet.text import clean
+
+__all__ = ["Entry", "Event", "Phase", "Piece", "Question", "Screen", "Sent", "State"]
+
+Phase: TypeAlias = Literal["connecting", "greeting", "connected", "lost", "ended"]
+
+
+class State(Struct, frozen=True):
+    """How the link stands; instants in seconds of the event loop's clock."""
+
+    phase: Phase
+    attempt: int = 1
+    """The number of the dial that runs, or comes next; 1 is the first since all was well."""
+    since: float = 0.0
+    """When this phase began; while it is dialled again, when the connection was lost."""
+    retry_at: float | None = None
+    """While lost: when the next dial begins; None if there will be none."""
+    reason: str = ""
+    """While lost or ended: why, for the person. Harmless."""
+
+
+class Sent(Struct, frozen=True):
+    """A line the hub has not acknowledged yet."""
+
+    mid: str
+    text: str
+    """Empty for a secret: it is kept nowhere."""
+    question: Question
+
+
+class Piece(Struct, frozen=True):
+    """Bytes of a pulled file."""
+
+    id: int
+    offset: int
+    content: bytes
+    last: bool
+
+
+Event: TypeAlias = Entry | Question | State | Piece
+
+_CONNECTING: Final = State("connecting")
+
+
+def _nothing() -> None:
+    """Hear of a change before there is a view."""
+
+
+def _random_mid() -> str:
+    return os.urandom(12).hex()
+
+
+class Screen:
+    """The model behind every view; what is fresh waits here until a view takes it."""
+
+    def __init__(
+        self, address: str, name: str, *, new_mid: Callable[[], str] = _random_mid
+    ) -> None:
+        self.address = address
+        """The hub as the person wrote it, `127.0.0.1/12005`."""
+        self.name = name
+        """The name asked for, then the one the hub gave."""
+        self.client_id: int | None = None
+        self.state: State = _CONNECTING
+        self.question: Question | None = None
+        """What is being asked; None while the hub works (`waiting`) or there is no link."""
+        self.place: str | None = None
+        """Where the last question put the person."""
+        self.progress: Progress | None = None
+        """How far the running request is; its text is harmless."""
+        self.files: dict[int, File] = {}
+        """What the hub offers to be pulled, until the next request."""
+        self.pending: dict[str, Sent] = {}
+        """Lines on their way, by their mid, oldest first."""
+        self.on_change: Callable[[], None] = _nothing
+        self._new_mid = new_mid
+        self._fresh: list[Event] = []
+        self._pieces = Pieces()
+        self._unsent: list[str] = []
+        self._seen = 0
+        self._down_since: float | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the hub owes the next question."""
+        return self.state.phase in ("greeting", "connected") and self.question is None
+
+    def fresh(self) -> list[Event]:
+        """Take what has happened since the last call, in order."""
+        fresh, self._fresh = self._fresh, []
+        return fresh
+
+    def unsent(self) -> list[str]:
+        """Take the lines that were lost on their way, oldest first; they are the person's again."""
+        unsent, self._unsent = self._unsent, []
+        return unsent
+
+    def answer(self, text: str, *, question_id: int | None = None) -> Reply:
+        """Answer the open question; what it returns must be sent.
+
+        Raises UserError where nothing is asked, or something else than `question_id`.
+        """
+        question = self.question
+        if question is None:
+            raise UserError("nothing is being asked now")
+        if question_id is not None and question_id != question.id:
+            raise UserError(f"question {question_id} is no longer open")
+        mid = self._new_mid()
+        self.pending[mid] = Sent(mid, "" if question.secret else text, question)
+        if not question.keep:
+            self.question = None
+            self.files.clear()
+        return Reply(res_key=question.res_key, value=question.value(text), id=question.id, mid=mid)
+
+    def shown(self, entries: Iterable[Entry]) -> Seen | None:
+        """Note that these were really shown; what it returns must be sent."""
+        mail = max((entry.seq or 0 for entry in entries if entry.direct), default=0)
+        if mail <= self._seen:
+            return None
+        self._seen = mail
+        return Seen(mail=mail)
+
+    def cancel(self) -> Cancel | None:
+        """Stop the running request; what it returns must be sent."""
+        return Cancel(id=self.progress.id) if self.progress else None
+
+    def get(self, file_id: int, offset: int = 0) -> Get:
+        """Pull the next piece of an offered file; one at a time. Raises UserError."""
+        if file_id not in self.files:
+            raise UserError(f"there is no file {file_id} any more")
+        return Get(id=file_id, offset=offset)
+
+    def on_item(self, item: FromServer, now: float) -> None:
+        """Take what the hub says; `now` in seconds since 1970. Raises ProtocolError."""
+        match item:
+            case Print():
+                self._show(self._pieces.take(item), now)
+            case Input():
+                self._ask(item, now)
+            case Progress():
+                self._follow(item)
+            case File():
+                self.files[item.id] = File(
+                    id=item.id,
+                    name=clean(item.name),
+                    media_type=clean(item.media_type),
+                    size=item.size,
+                )
+            case Data():
+                self._fresh.append(_piece(item))
+            case Welcome():
+                self._enter(item, now)
+            case _:
+                return
+        self.on_change()
+
+    def on_state(self, state: State, now: float) -> None:
+        """Take how the link stands; `now` in seconds since 1970."""
+        was, self.state = self.state, state
+        if state.phase in ("lost", "ended") and was.phase in ("greeting", "connected"):
+            self._lose(state, now)
+        self._fresh.append(state)
+        self.on_change()
+
+    def _show(self, prints: Iterable[tuple[Print, bool]], now: float) -> None:
+        for item, joined in prints:
+            sent = self._acknowledged(item)
+            self._fresh.append(
+                harmless(
+                    item,
+                    name=self.name,
+                    at=now,
+                    joined=joined,
+                    sent=sent is not None,
+                    echo=sent is not None and sent.question.keep,
+                )
+            )
+
+    def _acknowledged(self, item: Print) -> Sent | None:
+        # Somebody else's line may carry our mid by accident or malice: it acknowledges nothing.
+        if item.mid is None or item.from_ not in (None, self.name):
+            return None
+        return self.pending.pop(item.mid, None)
+
+    def _ask(self, item: Input, now: float) -> None:
+        self._show(self._pieces.close(), now)
+        question = Question.of(item)
+        # The hub reads in order: by asking anew it has read every answer to what it asked before.
+        self.pending = {
+            mid: sent
+            for mid, sent in self.pending.items()
+            if sent.question.keep and sent.question.id == question.id
+        }
+        self.progress = None
+        self.question = question
+        self.place = question.place
+        self._fresh.append(question)
+
+    def _follow(self, item: Progress) -> None:
+        over = item.total is not None and item.done >= item.total
+        self.progress = (
+            None
+            if over
+            else Progress(
+                id=item.id,
+                message=clean(item.message),
+                done=item.done,
+                total=item.total,
+                rate=item.rate,
+            )
+        )
+
+    def _enter(self, item: Welcome, now: float) -> None:
+        self.name, self.client_id = clean(item.name), item.client_id
+        self._seen = 0
+        if self._down_since is None:
+            self._say(
+                f"Successfully connected to server: {self.address}\n"
+                "Your client info is:\n"
+                f"Client Name: {self.name}\n"
+                f"Client ID: {self.client_id}",
+                "info",
+                now,
+            )
+            return
+        away = round(now - self._down_since)
+        self._down_since = None
+        self._say(
+            f"reconnected after {away} s as {self.name}:{self.client_id}; "
+            "what the hub asked before is no longer open",
+            "state",
+            now,
+        )
+
+    def _lose(self, state: State, now: float) -> None:
+        self._show(self._pieces.close(), now)
+        lines = [sent.text for sent in self.pending.values() if sent.text]
+        self._unsent += lines
+        self.pending.clear()
+        self.files.clear()
+        self.question = self.progress = None
+        if state.phase == "lost":
+            if self._down_since is None:
+                self._down_since = now
+            self._say(f"connection lost: {state.reason}{_kept(len(lines))}", "state", now)
+
+    def _say(self, message: str, kind: str, now: float) -> None:
+        self._fresh.append(Entry(message=message, kind=kind, at=now))
+
+
+def _kept(lines: int) -> str:
+    if not lines:
+        return ""
+    return f". Your {lines} unsent {'line is' if lines == 1 else 'lines are'} kept."
+
+
+def _piece(item: Data) -> Piece:
+    try:
+        content = binascii.a2b_base64(item.base64, strict_mode=True)
+    except ValueError as error:
+        raise ProtocolError(f"item data: {error}") from error
+    return Piece(item.id, item.offset, content, item.last)
