@@ -1,0 +1,56 @@
+"""What was pasted, and what may become of it before anything is sent. Pure."""
+
+import re
+from dataclasses import dataclass, replace
+from typing import Final
+
+from tcpnet.text import clean, size
+
+MANY_LINES: Final = 50
+MANY_BYTES: Final = 16 * 1024
+"""More than this needs a second Enter."""
+
+# What no key types. The breaks between lines stay, and tabs, which become spaces.
+_CONTROLS: Final = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
+_BREAKS: Final = re.compile("\r\n|[\n\r\x0b\x0c\x85\u2028\u2029]")
+
+
+@dataclass(frozen=True, slots=True)
+class Paste:
+    """Lines waiting for a decision, at least two; `confirmed` after the first Enter of a long one."""
+
+    lines: tuple[str, ...]
+    confirmed: bool = False
+
+    @property
+    def is_long(self) -> bool:
+        """Whether one Enter is not enough."""
+        return len(self.lines) > MANY_LINES or sum(map(size, self.lines)) > MANY_BYTES
+
+    @property
+    def may_send(self) -> bool:
+        """Whether the next Enter sends."""
+        return self.confirmed or not self.is_long
+
+    def confirm(self) -> "Paste":
+        """Note the first Enter."""
+        return replace(self, confirmed=True)
+
+    def joined(self) -> str:
+        """All lines as one, with a space between."""
+        return " ".join(line.strip() for line in self.lines if line.strip())
+
+    def extend(self, more: "list[str]") -> "Paste":
+        """Add what arrived later in the same burst; a line may continue in it."""
+        first, *rest = more
+        return Paste((*self.lines[:-1], self.lines[-1] + first, *rest))
+
+
+def split(pasted: str) -> list[str]:
+    """The lines of what was pasted, harmless; an empty last one stands for a closing newline."""
+    return [clean(line) for line in _BREAKS.split(_CONTROLS.sub("", pasted))]
+
+
+def is_one_line(lines: list[str]) -> bool:
+    """Whether it may go straight into the input line: nothing but a closing newline is dropped."""
+    return len(lines) == 1 or (len(lines) == 2 and not lines[1])
