@@ -28,7 +28,7 @@ def clean(text: str) -> str:
 
 
 def clean_lines(text: str) -> str:
-    """Make text harmless and keep its line breaks, all as `\\n`.
+    """Make text harmless and keep its line breaks, all as newlines.
 
     A tab becomes four spaces, other C0 characters and DEL their pictures (U+2400 and on), the rest
     of the table U+FFFD; joiners stay between letters only; more than `MAX_MARKS` combining marks

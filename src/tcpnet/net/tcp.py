@@ -4,7 +4,6 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Final
 
 from tcpnet.net.connection import Connection, Receiver
@@ -21,19 +20,14 @@ Left alone it swallows megabytes, and a slow reader is noticed only after some 2
 Accept = Callable[[Connection[FromClient]], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """A port that accepts."""
-
-    server: asyncio.Server
-    addresses: tuple[tuple[str, int], ...]
-
-
 @asynccontextmanager
-async def serve_tcp(host: str, port: int, pulse: Pulse, accept: Accept) -> AsyncIterator[Listener]:
-    """Accept on host and port (0: a free one) until the block ends; `accept` is plain.
+async def serve_tcp(
+    host: str, port: int, pulse: Pulse, accept: Accept
+) -> AsyncIterator[tuple[tuple[str, int], ...]]:
+    """Accept on host and port (0: a free one) until the block ends; gives the real addresses.
 
-    A coroutine there would run outside any group and outlive a shutdown. Raises OSError.
+    `accept` is a plain function: a coroutine would run outside any group and outlive a shutdown.
+    Raises OSError.
     """
     decoder = codec.from_client()
 
@@ -45,18 +39,18 @@ async def serve_tcp(host: str, port: int, pulse: Pulse, accept: Accept) -> Async
     server = await asyncio.start_server(begin, host, port, backlog=1024)
     try:
         names = [listening.getsockname() for listening in server.sockets]
-        yield Listener(server, tuple((str(name[0]), int(name[1])) for name in names))
+        yield tuple((str(name[0]), int(name[1])) for name in names)
     finally:
         # Not wait_closed: since 3.12.1 it waits for every connection, and sessions end later.
         server.close()
 
 
 async def dial(
-    host: str, port: int, receiver: Receiver[FromServer], *, timeout: float = 10
+    host: str, port: int, receiver: Receiver[FromServer], *, within: float = 10
 ) -> Connection[FromServer]:
-    """Connect to a hub within `timeout` seconds; raises OSError, TimeoutError among them."""
+    """Connect to a hub `within` seconds; raises OSError, TimeoutError among them."""
     pulse = Pulse()
-    async with asyncio.timeout(timeout):
+    async with asyncio.timeout(within):
         _, connection = await asyncio.get_running_loop().create_connection(
             lambda: Connection(codec.from_server(), pulse, receiver), host, port
         )

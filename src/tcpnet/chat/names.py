@@ -1,0 +1,45 @@
+"""What may be a name: of a person, of a room."""
+
+import re
+import unicodedata
+from typing import Final
+
+from tcpnet.errors import UserError
+
+MAX_NAME: Final = 32
+"""Characters of a person's name."""
+
+_ROOM: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def person(name: str) -> str:
+    """The name as it is shown, composed (NFC); raises UserError with the rule it breaks.
+
+    Letters, marks and digits of any script, `-`, `_` and `.`, and at least one letter: so nobody
+    is called `50922`, and no `:`, `,`, `>` or bracket forges a list or a line.
+    """
+    shown = unicodedata.normalize("NFC", name.strip())
+    if not shown:
+        raise UserError("A name is needed.")
+    if len(shown) > MAX_NAME:
+        raise UserError(f"A name has at most {MAX_NAME} characters.")
+    kinds = [unicodedata.category(character)[0] for character in shown]
+    foreign = (
+        c not in "-_." and kind not in "LM" and unicodedata.category(c) != "Nd"
+        for c, kind in zip(shown, kinds, strict=True)
+    )
+    if any(foreign) or "L" not in kinds or kinds[0] == "M":
+        raise UserError("A name has letters, digits, '-', '_' and '.', and at least one letter.")
+    return shown
+
+
+def key(name: str) -> str:
+    """Under what a name is filed: two names with one key are one name."""
+    return unicodedata.normalize("NFKC", name.strip()).casefold()
+
+
+def room(room_id: str) -> str:
+    """A valid room id; raises UserError."""
+    if not _ROOM.fullmatch(found := room_id.strip()):
+        raise UserError("A room id has 1 to 64 letters, digits, '-' and '_'.")
+    return found

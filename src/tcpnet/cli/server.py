@@ -1,0 +1,150 @@
+"""`tcpnet-server`: run a hub."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tcpnet import __version__
+from tcpnet.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tcpnet.config import Settings, Source
+
+# What has a flag of its own, and the setting behind it.
+_FLAGS = {
+    "host": ("server", "host"),
+    "port": ("server", "port"),
+    "data_dir": ("server", "data_dir"),
+    "cache_dir": ("server", "cache_dir"),
+    "log_level": ("server", "log_level"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status: 0, or 2 for wrong settings."""
+    options = _parser().parse_args(argv)
+    try:
+        return _run(options)
+    except ConfigError as error:
+        print(f"tcpnet-server: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tcpnet-server",
+        description="A hub for one LAN: user list, messages, chat rooms and a shared web cache.",
+    )
+    parser.add_argument("--host", help="address to listen at (127.0.0.1; 0.0.0.0 for the LAN)")
+    parser.add_argument("--port", type=int, help="port to listen at (12005; 0 takes a free one)")
+    parser.add_argument("--data-dir", metavar="DIR", help="where accounts, mail and rooms are kept")
+    parser.add_argument("--cache-dir", metavar="DIR", help="where fetched pages are kept (cache)")
+    parser.add_argument("--config", metavar="FILE", type=Path, help="settings file in TOML")
+    parser.add_argument("--ephemeral", action="store_true", help="keep everything in memory")
+    parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"))
+    parser.add_argument(
+        "--set", metavar="SECTION.KEY=VALUE", action="append", default=[], help="any other setting"
+    )
+    parser.add_argument("--print-config", action="store_true", help="show the settings and end")
+    parser.add_argument("-V", "--version", action="version", version=f"tcpnet {__version__}")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    # Imported here: --version and --help answer before any of it is needed.
+    from tcpnet import config
+
+    settings, origins = config.merge(_sources(options))
+    if options.print_config:
+        print("\n".join(config.render(settings, origins)).rstrip())
+        return 0
+    return _serve(settings)
+
+
+def _sources(options: argparse.Namespace) -> Iterator["Source"]:
+    from tcpnet import config
+
+    if options.config:
+        yield config.from_file(options.config)
+    yield config.from_environment(os.environ)
+    for flag, (section, key) in _FLAGS.items():
+        if (value := getattr(options, flag)) is not None:
+            yield config.Source(f"--{flag.replace('_', '-')}", {section: {key: value}})
+    if options.ephemeral:
+        yield config.Source("--ephemeral", {"server": {"ephemeral": True}})
+    yield config.from_flags(options.set)
+
+
+def _serve(settings: "Settings") -> int:
+    import asyncio
+
+    from tcpnet import log
+
+    log.set_up(settings.server.log_level, settings.server.log_format)
+    with suppress(KeyboardInterrupt):  # Ctrl-C before the handlers stood
+        asyncio.run(_until_stopped(settings))
+    return 0
+
+
+async def _until_stopped(settings: "Settings") -> None:
+    import asyncio
+
+    from tcpnet.server.app import running
+
+    stop = asyncio.Event()
+    _on_signals(stop.set)
+    async with running(settings) as hub:
+        for line in _announcement(hub.addresses):
+            print(line, flush=True)
+        await stop.wait()
+
+
+def _on_signals(stop: Callable[[], None]) -> None:
+    """Call `stop` in the loop at Ctrl-C and SIGTERM, also where loops take no handlers."""
+    import asyncio
+    import signal
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, stop)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
+
+
+def _announcement(addresses: Sequence[tuple[str, int]]) -> Iterator[str]:
+    """Where the hub listens, and what to type elsewhere in the LAN."""
+    for host, port in addresses:
+        yield f"Server listening at {host}/{port}"
+    for host, port in addresses:
+        for address in _reachable(host):
+            shown = f"[{address}]" if ":" in address else address
+            yield f"tcpnet-client {shown}:{port}"
+
+
+def _reachable(host: str) -> Iterator[str]:
+    """Addresses of this machine that others can dial for a listener on `host`."""
+    import ipaddress
+
+    listening = ipaddress.ip_address(host.partition("%")[0])
+    if listening.is_loopback:
+        return
+    if not listening.is_unspecified:
+        yield host
+        return
+    import ifaddr
+
+    for adapter in ifaddr.get_adapters():
+        for entry in adapter.ips:
+            address = ipaddress.ip_address(entry.ip if isinstance(entry.ip, str) else entry.ip[0])
+            usable = not (address.is_loopback or address.is_link_local)
+            if usable and address.version == listening.version:
+                yield str(address)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""Typed settings of the server: defaults < file < environment < flags."""
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from tcpnet.errors import ConfigError
+
+ENVIRONMENT: Final = "TCPNET_"
+"""`TCPNET_ROOMS_HISTORY_LINES=5` sets `rooms.history_lines`."""
+
+
+class Section(Struct, frozen=True, forbid_unknown_fields=True):
+    """One table of the settings file; `docs/tcpnet.example.toml` explains every key."""
+
+
+class Server(Section, frozen=True):
+    """Where the hub listens and keeps its things."""
+
+    host: str = "127.0.0.1"
+    port: int = 12005
+    data_dir: str = ""
+    cache_dir: str = "cache"
+    ephemeral: bool = False
+    log_level: str = "info"
+    log_format: str = "text"
+
+
+class Rooms(Section, frozen=True):
+    """Chat rooms."""
+
+    history_lines: int = 20
+    keep_empty_days: int = 7
+    max_rooms: int = 1000
+
+
+class Limits(Section, frozen=True):
+    """What one person, or one address, may take."""
+
+    connections: int = 10_000
+    connections_per_address: int = 50
+    handshake_seconds: float = 10
+    login_seconds: float = 120
+    silence_seconds: float = 60
+    replies_per_second: float = 20
+    reply_burst: int = 100
+    outbox_bytes: int = 256 * 1024
+
+
+class Settings(Section, frozen=True):
+    """All settings; each section is a table of the file."""
+
+    server: Server = Server()
+    rooms: Rooms = Rooms()
+    limits: Limits = Limits()
+
+
+class Source(Struct, frozen=True):
+    """Where some settings came from, and their values by section and key."""
+
+    name: str
+    tables: Mapping[str, Mapping[str, Any]]
+    text: bool = False  # values are words of a command line, to be read after the key's type
+
+
+def merge(sources: Iterable[Source]) -> tuple[Settings, dict[str, str]]:
+    """Lay sources over the defaults, later ones on top; also where each key came from.
+
+    Raises ConfigError naming the key and its source.
+    """
+    tables: dict[str, dict[str, Any]] = {}
+    origins: dict[str, str] = {}
+    for source in sources:
+        for section, key, value in _entries(source):
+            tables.setdefault(section, {})[key] = _checked(section, key, value, source)
+            origins[f"{section}.{key}"] = source.name
+    return msgspec.convert(tables, Settings), origins
+
+
+def from_file(path: Path) -> Source:
+    """Read a settings file. Raises ConfigError."""
+    try:
+        text = path.read_text("utf-8")
+        return Source(str(path), tomllib.loads(text))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def from_environment(environ: Mapping[str, str]) -> Source:
+    """Take `TCPNET_SECTION_KEY` variables; others with the prefix are not ours to judge."""
+    tables: dict[str, dict[str, str]] = {}
+    for variable, value in sorted(environ.items()):
+        for section in Settings.__struct_fields__:
+            prefix = f"{ENVIRONMENT}{section.upper()}_"
+            if variable.startswith(prefix):
+                tables.setdefault(section, {})[variable.removeprefix(prefix).lower()] = value
+    return Source("environment", tables, text=True)
+
+
+def from_flags(assignments: Iterable[str], source: str = "--set") -> Source:
+    """Read `section.key=value` words. Raises ConfigError."""
+    tables: dict[str, dict[str, str]] = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        section, dot, key = name.strip().partition(".")
+        if not equals or not dot:
+            raise ConfigError(f"{source} {assignment}: the form is section.key=value")
+        tables.setdefault(section, {})[key] = value.strip()
+    return Source(source, tables, text=True)
+
+
+def render(settings: Settings, origins: Mapping[str, str]) -> Iterator[str]:
+    """Lines of a settings file with these values, each with where it came from."""
+    for section in settings.__struct_fields__:
+        yield f"[{section}]"
+        table = getattr(settings, section)
+        for key in table.__struct_fields__:
+            value = _toml(getattr(table, key))
+            yield f"{key} = {value}  # {origins.get(f'{section}.{key}', 'default')}"
+        yield ""
+
+
+def _entries(source: Source) -> Iterator[tuple[str, str, Any]]:
+    for section, table in source.tables.items():
+        if section not in Settings.__struct_fields__:
+            raise ConfigError(f"{source.name}: there is no section {section}")
+        if not isinstance(table, Mapping):
+            raise ConfigError(f"{source.name}: {section} is a section, not a value")
+        for key, value in table.items():
+            yield section, key, value
+
+
+def _checked(section: str, key: str, value: Any, source: Source) -> Any:
+    kinds = {field.name: field.type for field in msgspec.structs.fields(_section(section))}
+    if key not in kinds:
+        raise ConfigError(f"{source.name}: there is no setting {section}.{key}")
+    if source.text and kinds[key] == tuple[str, ...]:
+        value = [word.strip() for word in value.split(",") if word.strip()]
+    try:
+        return msgspec.convert(value, kinds[key], strict=not source.text)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{source.name}: {section}.{key}: {error}") from error
+
+
+def _section(name: str) -> type[Section]:
+    found: type[Section] = type(getattr(Settings(), name))
+    return found
+
+
+def _toml(value: Any) -> str:
+    # JSON's strings, numbers, booleans and lists of them are TOML's too.
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,64 @@
+"""Logging: to standard error, readable or JSON, each record with its session."""
+
+import json
+import logging
+import sys
+from contextvars import ContextVar
+from typing import Final
+
+session_id: ContextVar[str] = ContextVar("session_id", default="")
+"""The session that the running task serves, set by that task."""
+
+LEVELS: Final = ("debug", "info", "warning", "error")
+FORMATS: Final = ("text", "json")
+
+# What the standard library puts on every record; all else came in by `extra`.
+_STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
+
+
+def set_up(level: str, form: str = "text") -> None:
+    """Send records of `level` and above to standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Json() if form == "json" else _Readable())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # asyncio reports every slow callback on debug; whoever wants it asks asyncio.
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
+
+
+def _fields(record: logging.LogRecord) -> dict[str, object]:
+    extra = {key: value for key, value in record.__dict__.items() if key not in _STANDARD}
+    session = session_id.get()
+    return ({"session": session} if session else {}) | extra
+
+
+class _Readable(logging.Formatter):
+    """`12:00:01 info  tcpnet.server session ended reason=quit`: one line a record."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(name)s", "%Y-%m-%d %H:%M:%S")
+
+    def format(self, record: logging.LogRecord) -> str:
+        record.asctime = self.formatTime(record, self.datefmt)
+        words = [f"{record.asctime} {record.levelname.lower():<7} {record.getMessage()}"]
+        words += [
+            f"{key}={json.dumps(value, default=str)}" for key, value in _fields(record).items()
+        ]
+        text = " ".join(words)
+        if record.exc_info:
+            text += "\n" + self.formatException(record.exc_info)
+        return text
+
+
+class _Json(logging.Formatter):
+    """One JSON object a record, ASCII."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields: dict[str, object] = {
+            "at": record.created,
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+        }
+        fields |= _fields(record)
+        if record.exc_info:
+            fields["trace"] = self.formatException(record.exc_info)
+        return json.dumps(fields, default=str)

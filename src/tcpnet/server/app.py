@@ -1,0 +1,129 @@
+"""The composition root: everything of a hub, put together and taken apart."""
+
+import errno
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from tcpnet.broker.base import Broker
+from tcpnet.broker.embedded import EmbeddedBroker
+from tcpnet.broker.memory import MemoryBroker
+from tcpnet.chat.accounts import Accounts
+from tcpnet.chat.mailboxes import Mailboxes
+from tcpnet.chat.presence import Presence
+from tcpnet.chat.rooms import Rooms
+from tcpnet.config import Settings
+from tcpnet.errors import ConfigError
+from tcpnet.lock import FolderLock
+from tcpnet.net.connection import Connection
+from tcpnet.net.limits import Doorway
+from tcpnet.net.pulse import Pulse
+from tcpnet.net.tcp import Accept, serve_tcp
+from tcpnet.protocol.items import Bye, FromClient
+from tcpnet.server import wording
+from tcpnet.server.community import Community
+from tcpnet.server.people import run_session
+from tcpnet.server.tasks import Spawn, owned
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """A hub that accepts."""
+
+    addresses: tuple[tuple[str, int], ...]
+    community: Community
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Hub]:
+    """A hub for the length of the block; at its end everybody is told and nothing is lost.
+
+    Raises ConfigError where a folder or the port cannot be had.
+    """
+    async with AsyncExitStack() as house:
+        broker = await house.enter_async_context(_broker(settings))
+        community = await _community(settings, broker)
+        house.push_async_callback(community.mailboxes.settle)
+        house.push_async_callback(community.rooms.settle)
+        pulse = Pulse(max_silence=settings.limits.silence_seconds)
+        keepers = await house.enter_async_context(owned())
+        keepers(community.rooms.keep())
+        keepers(community.mailboxes.keep())
+        keepers(pulse.watch())
+        sessions = await house.enter_async_context(owned())
+        accept = _door(settings, community, sessions)
+        addresses = await house.enter_async_context(_listening(settings, pulse, accept))
+        yield Hub(addresses, community)
+
+
+@asynccontextmanager
+async def _broker(settings: Settings) -> AsyncIterator[Broker]:
+    if settings.server.ephemeral:
+        yield MemoryBroker()
+        return
+    folder = data_dir(settings)
+    with FolderLock(folder, "data directory"):
+        async with EmbeddedBroker.open(folder) as broker:
+            yield broker
+
+
+def data_dir(settings: Settings) -> Path:
+    """Where the hub keeps what must last."""
+    return Path(settings.server.data_dir or platformdirs.user_data_dir("tcpnet", appauthor=False))
+
+
+async def _community(settings: Settings, broker: Broker) -> Community:
+    rooms = Rooms(
+        broker,
+        wording.encoded,
+        history_lines=settings.rooms.history_lines,
+        keep_empty_days=settings.rooms.keep_empty_days,
+        max_rooms=settings.rooms.max_rooms,
+    )
+    await rooms.load()
+    return Community(
+        hub=await _hub_id(broker),
+        settings=settings,
+        accounts=Accounts(broker),
+        presence=Presence(),
+        mailboxes=Mailboxes(broker),
+        rooms=rooms,
+    )
+
+
+async def _hub_id(broker: Broker) -> str:
+    return await broker.claim("hub", "id", secrets.token_hex(8))
+
+
+def _door(settings: Settings, community: Community, spawn: Spawn) -> Accept:
+    doorway = Doorway(settings.limits.connections, settings.limits.connections_per_address)
+
+    def accept(connection: Connection[FromClient]) -> None:
+        address = connection.peer
+        if why := doorway.refusal(address):
+            connection.pause()
+            spawn(connection.close(Bye(reason=why, kind="refused", retry=10)))
+            return
+        doorway.enter(address)
+        session = spawn(run_session(connection, community))
+        session.add_done_callback(lambda _: doorway.leave(address))
+
+    return accept
+
+
+@asynccontextmanager
+async def _listening(
+    settings: Settings, pulse: Pulse, accept: Accept
+) -> AsyncIterator[tuple[tuple[str, int], ...]]:
+    host, port = settings.server.host, settings.server.port
+    async with AsyncExitStack() as listening:
+        try:
+            addresses = await listening.enter_async_context(serve_tcp(host, port, pulse, accept))
+        except OSError as error:
+            why = "it is in use already" if error.errno == errno.EADDRINUSE else error.strerror
+            raise ConfigError(f"cannot listen at {host}/{port}: {why}") from error
+        yield addresses

@@ -1,0 +1,21 @@
+"""The bundle that dialogues are given."""
+
+from dataclasses import dataclass
+
+from tcpnet.chat.accounts import Accounts
+from tcpnet.chat.mailboxes import Mailboxes
+from tcpnet.chat.presence import Presence
+from tcpnet.chat.rooms import Rooms
+from tcpnet.config import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Community:
+    """Everything a dialogue may use besides its session."""
+
+    hub: str
+    settings: Settings
+    accounts: Accounts
+    presence: Presence
+    mailboxes: Mailboxes
+    rooms: Rooms

@@ -1,0 +1,239 @@
+"""One person: what is told, what is asked, and what comes back."""
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tcpnet import text
+from tcpnet.chat.accounts import Account
+from tcpnet.errors import ConnectionLost, ProtocolError, TcpnetError
+from tcpnet.net.connection import Connection
+from tcpnet.net.limits import Bucket
+from tcpnet.protocol import codec, items
+from tcpnet.protocol.items import (
+    Bye,
+    FromClient,
+    Hello,
+    Input,
+    Ping,
+    Pong,
+    Print,
+    Reply,
+    Seen,
+    Status,
+)
+
+MAX_WAITING: Final = 16
+"""Items of one person that may wait to be taken; then his connection is held back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the person typed, and the client's own id for it."""
+
+    text: str
+    mid: str
+
+
+class Session:
+    """Telling never waits; asking does, and only for this one person."""
+
+    def __init__(self, connection: Connection[FromClient], pace: Bucket) -> None:
+        self.id = secrets.token_hex(8)
+        self.account = Account(name="", id=0, key="")
+        self.seen: Callable[[int], None] = _nobody
+        self._connection = connection
+        self._pace = pace
+        self._waiting: deque[FromClient | None] = deque()
+        self._arrival: asyncio.Future[None] | None = None
+        self._question: Input | None = None
+        self._ids = 0
+        self._cut: asyncio.Timeout | None = None
+        self._error: TcpnetError | None = None
+        connection.receiver = self
+
+    @property
+    def address(self) -> str:
+        """Where the person is connected from."""
+        return self._connection.peer
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Run the block until it ends or the connection does.
+
+        Raises what ended the connection: ConnectionLost, SlowConsumer or ProtocolError.
+        """
+        try:
+            async with asyncio.timeout(None) as self._cut:
+                if self._error:
+                    raise self._error
+                yield
+        except TimeoutError:
+            if self._error is None:
+                raise
+            raise self._error from None
+
+    def tell(self, message: str, *, kind: str = "info", **more: Any) -> None:
+        """Show a message now. Never waits; a long one goes in pieces."""
+        self.show(Print(message=message, kind=kind, **more))
+
+    def show(self, message: Print) -> None:
+        """Show a message with all its fields now. Never waits; a long one goes in pieces."""
+        for piece in codec.pieces(message):
+            self._connection.send(piece)
+
+    def send(self, *frame: items.FromServer) -> None:
+        """Send items now. Never waits."""
+        self._connection.send(*frame)
+
+    def send_encoded(self, lines: bytes) -> None:
+        """Send frames that were encoded for many. Never waits."""
+        self._connection.send_encoded(lines)
+
+    async def page(self, message: str, **more: Any) -> None:
+        """Show a long text; waits for the person's own reading between pieces."""
+        for piece in codec.pieces(Print(message=message, kind="page", **more)):
+            self._connection.send(piece)
+            await self._connection.drained()
+
+    async def drained(self) -> None:
+        """Wait until this person has read most of what was sent."""
+        await self._connection.drained()
+
+    async def ask(self, message: str, *, key: str, res_type: str = "string", **more: Any) -> Answer:
+        """Ask one question and wait for its answer."""
+        with self._asking(message, key=key, res_type=res_type, **more):
+            answer = await self._answer()
+        assert answer is not None, "a single question is never called off"
+        return answer
+
+    async def lines(self, message: str = "", *, key: str, **more: Any) -> AsyncIterator[Answer]:
+        """Keep a question open and give each answer, until `call_off`."""
+        with self._asking(message, key=key, keep=True, **more):
+            while (answer := await self._answer()) is not None:
+                yield answer
+
+    def call_off(self) -> None:
+        """End the standing question of `lines`; nothing happens where none is open."""
+        if self._question is not None and self._question.keep:
+            self._waiting.append(None)
+            self._wake()
+
+    async def hello(self) -> Hello:
+        """The first item of the connection."""
+        item = await self._next()
+        if not isinstance(item, Hello):
+            raise ProtocolError("the first item is hello")
+        return item
+
+    async def status(self) -> Status:
+        """The acknowledgement of the id."""
+        item = await self._next()
+        if not isinstance(item, Status) or not item.ok:
+            raise ProtocolError("after welcome comes status with ok")
+        return item
+
+    async def close(self, farewell: Bye) -> None:
+        """Say the last word and end; bounded."""
+        await self._connection.close(farewell)
+
+    def received(self, item: FromClient) -> None:
+        """Take one item from the connection, in the event loop."""
+        match item:
+            case Ping(t=sent):
+                self._connection.send(Pong(t=sent))
+            case Seen(mail=upto):
+                self.seen(upto)
+            case Reply():
+                self._reply(item)
+            case Hello() | Status():
+                self._put(item)
+            case Bye():
+                self.lost(ConnectionLost("bye"))
+            case items.Secure():
+                raise ProtocolError("this hub does not speak TLS yet: connect without secure")
+            case _:
+                pass  # pong is a sign of life; cancel and get name a request that has ended
+
+    def lost(self, error: TcpnetError) -> None:
+        """End the dialogue wherever it waits; called once by the connection."""
+        self._error = error
+        if self._cut is not None and not self._cut.expired():
+            self._cut.reschedule(asyncio.get_running_loop().time())
+
+    @property
+    def frames(self) -> tuple[int, int, int]:
+        """Frames in, bytes in, bytes out so far."""
+        return self._connection.frames_in, self._connection.bytes_in, self._connection.bytes_out
+
+    @contextmanager
+    def _asking(
+        self, message: str, *, key: str, res_type: str = "string", **more: Any
+    ) -> Iterator[None]:
+        self._ids += 1
+        self._question = Input(
+            message=message, res_key=key, res_type=res_type, id=self._ids, **more
+        )
+        self._connection.send(self._question)
+        try:
+            yield
+        finally:
+            # What was answered too much belonged to this question and to no other.
+            self._question = None
+            self._waiting.clear()
+            self._connection.resume()
+
+    def _reply(self, reply: Reply) -> None:
+        question = self._question
+        if question is None or reply.id != question.id:
+            return  # a late answer is harmless
+        if reply.res_key != question.res_key:
+            raise ProtocolError(f"question {question.id} has the key {question.res_key}")
+        if not question.keep and self._waiting:
+            return  # it was answered already
+        self._put(reply)
+
+    def _put(self, item: FromClient) -> None:
+        self._waiting.append(item)
+        if len(self._waiting) >= MAX_WAITING:
+            self._connection.pause()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._arrival is not None and not self._arrival.done():
+            self._arrival.set_result(None)
+
+    async def _answer(self) -> Answer | None:
+        item = await self._next()
+        if item is None:
+            return None
+        if not isinstance(item, Reply):
+            raise ProtocolError("an answer was expected")
+        return Answer(str(item.value), item.mid or "")
+
+    async def _next(self) -> FromClient | None:
+        # Without this a person who floods is cut off for not reading his own echo.
+        await self._connection.drained()
+        loop = asyncio.get_running_loop()
+        if wait := self._pace.take(loop.time()):
+            await asyncio.sleep(wait)
+        while not self._waiting:
+            self._arrival = loop.create_future()
+            await self._arrival
+        item = self._waiting.popleft()
+        if self._connection.paused and len(self._waiting) <= MAX_WAITING // 2:
+            self._connection.resume()
+        return item
+
+
+def _nobody(upto: int) -> None:
+    """Take note of mail that was seen before anybody logged in: there is none."""
+
+
+def shown(name: str) -> str:
+    """A name or room id that somebody typed, fit to be shown back."""
+    return text.clip(text.clean(name), 128)

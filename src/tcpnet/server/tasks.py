@@ -1,0 +1,30 @@
+"""Tasks that end with a block, whatever ends it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+
+
+@asynccontextmanager
+async def owned() -> AsyncIterator[Spawn]:
+    """A way to start tasks; those still running are cancelled and awaited when the block ends.
+
+    A task that fails ends the block, as in a TaskGroup.
+    """
+    running: set[asyncio.Task[None]] = set()
+    async with asyncio.TaskGroup() as group:
+
+        def spawn(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+            task = group.create_task(coroutine)
+            running.add(task)
+            task.add_done_callback(running.discard)
+            return task
+
+        try:
+            yield spawn
+        finally:
+            for task in running:
+                task.cancel()

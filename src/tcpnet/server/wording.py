@@ -1,0 +1,62 @@
+"""How events of a room are put into words, once for everybody."""
+
+from tcpnet.broker.base import Record
+from tcpnet.chat.rooms import Closed, Event, Handed, Joined, Left, Line
+from tcpnet.protocol import codec
+from tcpnet.protocol.items import Print
+
+
+def encoded(event: Event) -> bytes:
+    """The frame that every member of the room gets."""
+    return codec.encode(_print(event))
+
+
+def line(room: str, record: Record, *, earlier: bool = False) -> Print:
+    """One line of a room; `message` alone says who spoke, and that it is an earlier one."""
+    message = f"{record.sender}> {record.body}"
+    return Print(
+        message=f"(earlier) {message}" if earlier else message,
+        kind="chat",
+        from_=record.sender,
+        text=record.body,
+        room=room,
+        seq=record.seq,
+        at=record.at,
+        mid=record.mid or None,
+        earlier=earlier,
+    )
+
+
+def place(room: str, here: int) -> str:
+    """Where a member is, for the status line."""
+    return f"room {room} ({here})"
+
+
+def _print(event: Event) -> Print:
+    match event:
+        case Line(room, record):
+            return line(room, record)
+        case Joined(room, name, here):
+            return Print(
+                message=f"{name} joined",
+                kind="join",
+                from_=name,
+                room=room,
+                place=place(room, here),
+            )
+        case Left(room, name, here):
+            return Print(
+                message=f"{name} disconnected from the chat.",
+                kind="leave",
+                from_=name,
+                room=room,
+                place=place(room, here),
+            )
+        case Handed(room, name):
+            return Print(
+                message=f"{name} owns this room now, and closes it with 'exit'.",
+                kind="notice",
+                room=room,
+            )
+        case Closed(room, by):
+            return Print(message=f"{by} closed the chat room {room}.", kind="notice", room=room)
