@@ -17,7 +17,7 @@ _BREAKS: Final = re.compile("\r\n|[\n\r\x0b\x0c\x85\u2028\u2029]")
 
 @dataclass(frozen=True, slots=True)
 class Paste:
-    """Lines waiting for a decision, at least two; `confirmed` after the first Enter of a long one."""
+    """Lines waiting for a decision, two at least; `confirmed`: a long one has had its first Enter."""
 
     lines: tuple[str, ...]
     confirmed: bool = False

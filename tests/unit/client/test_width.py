@@ -1,5 +1,7 @@
 """Cells, cuts and rows of text on a terminal."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,7 +82,7 @@ def test_every_row_fits_and_nothing_but_a_space_is_lost(text: str, width: int) -
     found = wrap(text, width)
 
     assert all(cells(text[start:end]) <= width for start, end in found)
-    gaps = [text[a[1] : b[0]] for a, b in zip(found, found[1:], strict=False)]
+    gaps = [text[a[1] : b[0]] for a, b in pairwise(found)]
     assert set(gaps) <= {"", " "}
     assert found[0][0] == 0
     assert found[-1][1] == len(text)
