@@ -11,13 +11,24 @@ Fields = tuple[tuple[str, str], ...]
 class Entry:
     """A stored response without its body.
 
-    `url` is normalised (`policy.normalised`). `vary` holds the request fields that selected the
+    `url` is normalised (`urls.normalised`). `vary` holds the request fields that selected the
     response, normalised and sorted; "" stands for a field that the request did not have. Times
     are UTC seconds: when the request left, and when the head of the response had come.
     """
 
     url: str
     vary: Fields
+    status: int
+    reason: str
+    fields: Fields
+    requested_at: float
+    received_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Status line and fields of a response from an origin, with its times in UTC seconds."""
+
     status: int
     reason: str
     fields: Fields

@@ -79,21 +79,23 @@ def index(fields: Fields) -> dict[str, str]:
 
 
 def members(value: str) -> Iterator[str]:
-    """Yield the members of a comma-separated list; commas in quoted strings do not part them."""
-    start, quoted, position, end = 0, False, 0, len(value)
-    while position < end:
+    """Yield the members of a comma-separated list; commas in quoted strings do not part them.
+
+    A quote that is never closed quotes nothing, so that it cannot hide what follows it.
+    """
+    start, quote, position = 0, -1, 0
+    while position < len(value):
         mark = value[position]
-        if quoted and mark == "\\":
+        if mark == '"':
+            quote = -1 if quote >= 0 else position
+        elif mark == "\\" and quote >= 0:
             position += 1
-        elif mark == '"':
-            quoted = not quoted
-        elif mark == "," and not quoted:
-            if member := value[start:position].strip(" \t"):
-                yield member
+        elif mark == "," and quote < 0:
+            yield from _stripped(value[start:position])
             start = position + 1
         position += 1
-    if member := value[start:].strip(" \t"):
-        yield member
+    for rest in value[start:].split(",") if quote >= 0 else (value[start:],):
+        yield from _stripped(rest)
 
 
 def tokens(fields: Fields, name: str) -> frozenset[str]:
@@ -105,3 +107,8 @@ def tokens(fields: Fields, name: str) -> frozenset[str]:
 def end_to_end(fields: Fields) -> Fields:
     """Return what may pass to the next hop: neither hop-by-hop nor named in Connection."""
     return without(fields, HOP_BY_HOP | (tokens(fields, "connection") - _END_TO_END))
+
+
+def _stripped(member: str) -> tuple[str, ...]:
+    bare = member.strip(" \t")
+    return (bare,) if bare else ()

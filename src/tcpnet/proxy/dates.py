@@ -1,0 +1,71 @@
+"""HTTP dates: the three formats of RFC 9110 §5.6.7 and nothing else, as UTC seconds."""
+
+import re
+from datetime import UTC, datetime
+from typing import Final
+
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS: Final = (
+    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
+    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+)
+_MONTH_NUMBERS: Final = {name.lower(): number for number, name in enumerate(_MONTHS, 1)}
+
+_DAY: Final = "(?:mon|tue|wed|thu|fri|sat|sun)"
+_LONG_DAY: Final = "(?:mon|tues|wednes|thurs|fri|satur|sun)day"
+_MONTH: Final = f"(?P<month>{'|'.join(_MONTH_NUMBERS)})"
+_CLOCK: Final = "(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
+_FORMATS: Final = tuple(
+    re.compile(pattern, re.IGNORECASE | re.ASCII)
+    for pattern in (
+        f"{_DAY}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_CLOCK} GMT",
+        f"{_LONG_DAY}, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_CLOCK} GMT",
+        f"{_DAY} {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_CLOCK} (?P<year>[0-9]{{4}})",
+    )
+)
+
+
+def http_date(text: str, now: float) -> float | None:
+    """Read a date as UTC seconds; None for what is not one of the three formats.
+
+    `now` settles the century of a year in two digits: at most 50 years ahead.
+    """
+    for pattern in _FORMATS:
+        if found := pattern.fullmatch(text):
+            return _seconds(found.groupdict(), now)
+    return None
+
+
+def http_date_text(at: float) -> str:
+    """Write UTC seconds as an IMF-fixdate, rounded down."""
+    then = datetime.fromtimestamp(int(at), UTC)
+    day, month = _DAYS[then.weekday()], _MONTHS[then.month - 1]
+    return f"{day}, {then.day:02} {month} {then.year:04} {then:%H:%M:%S} GMT"
+
+
+def _seconds(parts: dict[str, str], now: float) -> float | None:
+    year = int(parts["year"])
+    if len(parts["year"]) == 2:
+        year = _with_century(year, now)
+    try:
+        minute = datetime(
+            year,
+            _MONTH_NUMBERS[parts["month"].lower()],
+            int(parts["day"]),
+            int(parts["hour"]),
+            int(parts["minute"]),
+            tzinfo=UTC,
+        )
+    except ValueError:
+        return None
+    second = int(parts["second"])
+    # 60 is a leap second, which the grammar allows and datetime does not.
+    return minute.timestamp() + second if second <= 60 else None
+
+
+def _with_century(year: int, now: float) -> int:
+    this_year = datetime.fromtimestamp(now, UTC).year
+    full = this_year - this_year % 100 + year
+    if full > this_year + 50:
+        return full - 100
+    return full + 100 if full < this_year - 49 else full

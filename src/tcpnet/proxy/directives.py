@@ -1,0 +1,65 @@
+"""Cache-Control, read strictly: directives, delta-seconds and lists of field names."""
+
+import re
+from collections.abc import Iterable
+from itertools import chain
+from typing import Final
+
+from tcpnet.proxy.fields import members
+
+Directives = dict[str, str | None]
+"""Lower-case names and arguments: None without one, "" for one that breaks the grammar."""
+
+MAX_SECONDS: Final = 2**31
+"""What a greater delta-seconds counts as: more than 68 years (RFC 9111 §1.2.2)."""
+
+_TOKEN: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_NAME: Final = re.compile(_TOKEN)
+_DIRECTIVE: Final = re.compile(
+    rf'{_TOKEN}(?:=(?:(?P<token>{_TOKEN})|"(?P<quoted>(?:[^"\\]|\\.)*)"))?'
+)
+_QUOTED_PAIR: Final = re.compile(r"\\(.)")
+_LISTS: Final = frozenset({"no-cache", "private"})
+
+
+def delta_seconds(text: str | None) -> int | None:
+    """Read a count of seconds, at most 2³¹; None for anything but ASCII digits."""
+    if text is None or not (text.isascii() and text.isdigit()):
+        return None
+    # Compared by length first, since int() refuses thousands of digits.
+    return MAX_SECONDS if len(text.lstrip("0")) > 10 else min(int(text), MAX_SECONDS)
+
+
+def directives(lines: Iterable[str]) -> Directives:
+    """Split the lines of a Cache-Control field (RFC 9111 §5.2).
+
+    Of a directive given twice the first counts (§4.2.1), except that lists of field names add up
+    and one without a list covers all. What breaks the grammar keeps its name and gets an empty
+    argument, so that it restricts and never frees.
+    """
+    found: Directives = {}
+    for member in chain.from_iterable(map(members, lines)):
+        if not (start := _NAME.match(member)):
+            continue
+        name, argument = start[0].lower(), _argument(member)
+        if name not in found:
+            found[name] = argument
+        elif name in _LISTS:
+            earlier = found[name]
+            found[name] = f"{earlier},{argument}" if earlier and argument else None
+    return found
+
+
+def field_names(argument: str | None) -> frozenset[str]:
+    """Return the lower-case field names in the argument of `private` or `no-cache`."""
+    return frozenset(name.strip(" \t").lower() for name in (argument or "").split(",")) - {""}
+
+
+def _argument(member: str) -> str | None:
+    found = _DIRECTIVE.fullmatch(member)
+    if not found:
+        return ""
+    if found["quoted"] is not None:
+        return _QUOTED_PAIR.sub(r"\1", found["quoted"])
+    token: str | None = found["token"]
+    return token

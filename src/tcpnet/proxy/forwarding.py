@@ -1,0 +1,57 @@
+"""What goes on to an origin: whose address it learns, and this hub's mark (RFC 9110 §7.6)."""
+
+from dataclasses import replace
+from ipaddress import IPv6Address, ip_address
+from typing import Final
+
+from tcpnet.proxy.entry import Fields, PageRequest
+from tcpnet.proxy.fields import end_to_end, members, values, without
+from tcpnet.proxy.policy import CONDITIONAL, Forward
+
+# A response shaped by one of these would be kept under a key that does not show it.
+_UNKEYED: Final = frozenset(
+    {
+        "forwarded",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-port",
+        "x-forwarded-proto",
+        "x-forwarded-server",
+        "x-original-url",
+        "x-real-ip",
+        "x-rewrite-url",
+    }
+)
+
+
+def outbound(request: PageRequest, forward: Forward, pseudonym: str) -> PageRequest:
+    """Return the request as the origin sees it.
+
+    It names the client only where `request.client` is set; Via holds the pseudonym.
+    """
+    dropped = _UNKEYED | {"host"}
+    if forward.conditions or forward.joinable:
+        dropped |= CONDITIONAL
+    if not request.body or isinstance(request.body, bytes):
+        dropped |= {"content-length"}
+    fields = without(end_to_end(request.fields), dropped) + forward.conditions
+    return replace(request, fields=_signed(fields, request.client, pseudonym))
+
+
+def passed_here(fields: Fields, pseudonym: str) -> bool:
+    """Tell whether a request went through this hub before: a loop (RFC 9110 §7.6.3)."""
+    hops = (hop.split() for line in values(fields, "via") for hop in members(line))
+    return any(len(hop) > 1 and hop[1] == pseudonym for hop in hops)
+
+
+def _signed(fields: Fields, client: str | None, pseudonym: str) -> Fields:
+    if client is None:
+        return (*without(fields, {"via"}), ("Via", f"1.1 {pseudonym}"))
+    via = ", ".join((*values(fields, "via"), f"1.1 {pseudonym}"))
+    named = (("X-Forwarded-For", client), ("Forwarded", f"for={_node(client)}"))
+    return (*without(fields, {"via"}), ("Via", via), *named)
+
+
+def _node(client: str) -> str:
+    """Write an address as a node of Forwarded (RFC 7239 §6)."""
+    return f'"[{client}]"' if isinstance(ip_address(client), IPv6Address) else client

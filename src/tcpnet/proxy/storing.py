@@ -1,0 +1,217 @@
+"""What may be kept of a response (RFC 9111 §3), and what later responses do to it (§4.3, §4.4)."""
+
+from dataclasses import replace
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Final
+
+from tcpnet.proxy.dates import http_date_text
+from tcpnet.proxy.directives import field_names
+from tcpnet.proxy.entry import Entry, Fields, Head, PageRequest
+from tcpnet.proxy.fields import (
+    HOP_BY_HOP,
+    end_to_end,
+    has,
+    index,
+    replaced,
+    tokens,
+    values,
+    without,
+)
+from tcpnet.proxy.freshness import HEURISTIC, RFC_9111, Controls, Rules, controls, field_date
+from tcpnet.proxy.policy import carries_credentials, validators, variant, varies_by, wishes
+from tcpnet.proxy.urls import origin, resolved
+
+SAFE: Final = frozenset(
+    {"GET", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY"}
+)
+"""Methods registered as safe: they change nothing (RFC 9110 §9.2.1)."""
+
+UNSTORABLE: Final = frozenset({206, 304, 401, 407, 412, 416, 417, 425, 428, 429, 431, 511})
+"""Answers to one request alone, or forbidden to store (RFC 6585, RFC 8470 §5.2)."""
+
+UNDERSTOOD: Final = frozenset(map(int, HTTPStatus)) - frozenset(range(200)) - UNSTORABLE
+"""Status codes whose caching requirements are met here (RFC 9111 §5.2.2.3)."""
+
+_STATED: Final = ("public", "max-age", "s-maxage")
+_ADDRESSES: Final = frozenset({"forwarded", "via", "x-forwarded-for", "x-real-ip"})
+_NEVER_UPDATED: Final = HOP_BY_HOP | {"content-length", "content-encoding", "content-range"}
+
+
+class NotStored(StrEnum):
+    """Why a response is not kept, worded to end a sentence."""
+
+    OFF = "caching is off"
+    METHOD = "only pages that were asked for with GET are kept"
+    STATUS = "answers with this status are not kept"
+    PARTIAL = "it is only a part of the page"
+    NO_STORE = "the site asked not to store it"
+    ASKED = "the request asked not to store it"
+    PRIVATE = "the site marked it private"
+    CREDENTIALS = "it was fetched with a password"
+    COOKIE = "it sets a cookie"
+    PERSONAL = "it may be meant for one person"
+    VARIES = "the site answers every request differently"
+    LIFETIME = "the site gave it no lifetime"
+    UNUSABLE = "the site wants to be asked each time and gives nothing to ask with"
+    TOO_LARGE = "it is larger than the cache takes"
+    INCOMPLETE = "it did not arrive whole"
+    CHANGED = "it was changed while it was fetched"
+
+
+def stored(request: PageRequest, head: Head, rules: Rules = RFC_9111) -> Entry | NotStored:
+    """Return what to keep of a response to `request`, or why it is not kept (§3)."""
+    ruled = controls(head.fields, rules)
+    fields = _dated(_kept(head.fields, ruled), head.received_at)
+    refusal = (
+        _method_refusal(request, head, ruled)
+        or _directive_refusal(request, ruled)
+        or _status_refusal(head, ruled)
+        or _person_refusal(request, fields, ruled)
+        or _variant_refusal(fields)
+    )
+    if refusal:
+        return refusal
+    vary = variant(varies_by(fields), index(request.fields))
+    times = (head.requested_at, head.received_at)
+    entry = Entry(request.url, vary, head.status, head.reason, fields, *times)
+    return NotStored.UNUSABLE if ruled.must_validate and not validators(entry) else entry
+
+
+def freshened(
+    request: PageRequest, entry: Entry, head: Head, rules: Rules = RFC_9111
+) -> Entry | NotStored | None:
+    """Return a stored response updated by a 304 that answered its validators (§4.3.4).
+
+    None when the 304 speaks of another response; NotStored when the site no longer lets it be
+    kept, so that it answers this request and goes.
+    """
+    if not _identifies(entry, head):
+        return None
+    return _updated(request, entry, head, rules)
+
+
+def freshened_by_head(
+    request: PageRequest, entry: Entry, head: Head, rules: Rules = RFC_9111
+) -> Entry | None:
+    """Return a stored response updated by the 200 to a HEAD, None when it is outdated (§4.3.5)."""
+    for name in ("etag", "last-modified", "content-length"):
+        told, kept = values(head.fields, name), values(entry.fields, name)
+        # A length is compared only where both are known: a chunked page has none.
+        if told and told != kept and (kept or name != "content-length"):
+            return None
+    updated = _updated(request, entry, head, rules)
+    return updated if isinstance(updated, Entry) else None
+
+
+def outdates(request: PageRequest, head: Head) -> bool:
+    """Tell whether a full response that is not kept shows the kept one to be wrong."""
+    personal = carries_credentials(request) or has(request.fields, "cookie")
+    return not personal and (200 <= head.status < 400 or head.status in (404, 410))
+
+
+def invalidated(request: PageRequest, head: Head) -> tuple[str, ...]:
+    """Return the addresses whose stored responses an unsafe request outdates (§4.4)."""
+    if request.method in SAFE or not 200 <= head.status < 400:
+        return ()
+    references = values(head.fields, "location") + values(head.fields, "content-location")
+    found = (resolved(request.url, reference.strip()) for reference in references)
+    neighbours = {url for url in found if url and origin(url) == origin(request.url)}
+    return (request.url, *sorted(neighbours - {request.url}))
+
+
+def _method_refusal(request: PageRequest, head: Head, ruled: Controls) -> NotStored | None:
+    if not request.caching:
+        return NotStored.OFF
+    if request.method == "GET" and not request.body:
+        return None
+    if request.method != "POST" or not 200 <= head.status < 300:
+        return NotStored.METHOD
+    # RFC 9110 §9.3.3: explicit freshness, and an address under which GET finds the same.
+    places = values(head.fields, "content-location")
+    named = [resolved(request.url, place.strip()) for place in places] == [request.url]
+    stated = ruled.lifetime(head.received_at, head.received_at)
+    return None if named and stated is not None else NotStored.METHOD
+
+
+def _directive_refusal(request: PageRequest, ruled: Controls) -> NotStored | None:
+    # must-understand displaces no-store where the status is understood (§5.2.2.3).
+    if "no-store" in ruled.said and "must-understand" not in ruled.said:
+        return NotStored.NO_STORE
+    if "private" in ruled.said and not field_names(ruled.said["private"]):
+        return NotStored.PRIVATE
+    return NotStored.ASKED if wishes(index(request.fields)).no_store else None
+
+
+def _status_refusal(head: Head, ruled: Controls) -> NotStored | None:
+    if head.status == 206:
+        return NotStored.PARTIAL
+    if head.status < 200 or head.status in UNSTORABLE:
+        return NotStored.STATUS
+    if "must-understand" in ruled.said and head.status not in UNDERSTOOD:
+        return NotStored.STATUS
+    if ruled.expires is not None or not ruled.said.keys().isdisjoint(_STATED):
+        return None
+    # An error that states no lifetime would outlive its cause, unless it says how old it is.
+    lasting = head.status < 400 or has(head.fields, "last-modified")
+    return None if head.status in HEURISTIC and lasting else NotStored.LIFETIME
+
+
+def _person_refusal(request: PageRequest, fields: Fields, ruled: Controls) -> NotStored | None:
+    if carries_credentials(request) and not ruled.shareable:
+        return NotStored.CREDENTIALS
+    if has(fields, "set-cookie") and ruled.said.keys().isdisjoint(("public", "s-maxage")):
+        return NotStored.COOKIE
+    stated = ruled.expires is not None or not ruled.said.keys().isdisjoint(_STATED)
+    return NotStored.PERSONAL if has(request.fields, "cookie") and not stated else None
+
+
+def _variant_refusal(fields: Fields) -> NotStored | None:
+    names = tokens(fields, "vary")
+    if "*" in names:
+        return NotStored.VARIES
+    return None if names.isdisjoint(_ADDRESSES) else NotStored.PERSONAL
+
+
+def _kept(fields: Fields, ruled: Controls) -> Fields:
+    """Drop what belongs to one hop, one person or one use (§3.1, §5.2.2.4, §5.2.2.7)."""
+    named = field_names(ruled.said.get("private")) | field_names(ruled.said.get("no-cache"))
+    return without(end_to_end(fields), named)
+
+
+def _dated(fields: Fields, received_at: float) -> Fields:
+    """Add the Date that RFC 9110 §6.6.1 wants where there is none or none that can be read."""
+    if field_date(fields, "date", received_at) is not None:
+        return fields
+    return replaced(fields, "Date", http_date_text(received_at))
+
+
+def _identifies(entry: Entry, head: Head) -> bool:
+    """Tell whether the validators of a 304 are those of the stored response (§4.3.4)."""
+    for name in ("etag", "last-modified"):
+        if told := values(head.fields, name):
+            kept = values(entry.fields, name)
+            return bool(kept) and _weak(told[0]) == _weak(kept[0]) and _alike(told[0], kept[0])
+    # Bare, as many origins send it: it answered the one set of validators it was sent.
+    return True
+
+
+def _weak(tag: str) -> str:
+    return tag.strip().removeprefix("W/")
+
+
+def _alike(told: str, kept: str) -> bool:
+    """Tell whether a strong tag meets no weak one."""
+    return told.strip().startswith("W/") or not kept.strip().startswith("W/")
+
+
+def _updated(request: PageRequest, entry: Entry, head: Head, rules: Rules) -> Entry | NotStored:
+    """Replace the fields that a newer response brings, and judge the outcome anew (§3.2)."""
+    brought = without(end_to_end(head.fields), _NEVER_UPDATED)
+    # An Age or Date of the old response would say nothing of the new one.
+    told = {name.lower() for name, _ in brought} | {"age", "date"}
+    merged = without(entry.fields, told) + brought
+    asked = replace(request, method="GET", body=None)
+    return stored(
+        asked, replace(head, status=entry.status, reason=entry.reason, fields=merged), rules
+    )

@@ -1,0 +1,65 @@
+"""Addresses of pages: one spelling for each, so that one page is kept under one address."""
+
+import re
+from typing import Final
+from urllib.parse import quote, urljoin
+
+from tcpnet.errors import UserError
+
+MAX_URL: Final = 8190
+"""Bytes in a normalised address; what origins commonly accept."""
+
+_URL: Final = re.compile(
+    r"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?P<query>\?[^#]*)?(?:#.*)?",
+    re.IGNORECASE | re.DOTALL,
+)
+_AUTHORITY: Final = re.compile(
+    r"(?P<host>[a-z0-9._~-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{0,5}))?", re.IGNORECASE | re.ASCII
+)
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_UNWRITABLE: Final = re.compile(r"[\x00-\x20\x7f-\xa0\ud800-\udfff]")
+_VISIBLE: Final = "".join(map(chr, range(0x21, 0x7F)))
+
+
+def normalised(url: str) -> str:
+    """Return the one spelling of an absolute http or https address.
+
+    Scheme and host in lower case, no default port, no fragment, `/` for an empty path; letters
+    beyond ASCII in path and query as percent-encoded UTF-8, all else byte for byte. Raises
+    UserError for what is no such address, holds blanks or control characters, or a password.
+    """
+    found = _URL.fullmatch(url)
+    if not found or _UNWRITABLE.search(url):
+        raise UserError("an address looks like https://host/path, without blanks")
+    scheme = found["scheme"].lower()
+    site = f"{scheme}://{_authority(scheme, found['authority'])}"
+    target = quote((found["path"] or "/") + (found["query"] or ""), safe=_VISIBLE)
+    if len(site) + len(target) > MAX_URL:
+        raise UserError(f"the address is longer than {MAX_URL} bytes")
+    return site + target
+
+
+def origin(url: str) -> str:
+    """Return scheme, host and port of a normalised address (RFC 9110 §4.3.1)."""
+    return url[: url.index("/", url.index("//") + 2)]
+
+
+def resolved(base: str, reference: str) -> str | None:
+    """Return the normalised address that a reference in a response to `base` means, if any."""
+    try:
+        return normalised(urljoin(base, reference))
+    except (UserError, ValueError):
+        return None
+
+
+def _authority(scheme: str, text: str) -> str:
+    found = _AUTHORITY.fullmatch(text)
+    if "@" in text:
+        raise UserError("an address must not hold a name or a password")
+    if not found:
+        raise UserError(f'"{text}" is not a host name in ASCII letters (write xn--… for others)')
+    port = int(found["port"] or _DEFAULT_PORTS[scheme])
+    if not 0 < port < 65536:
+        raise UserError(f"there is no port {port}")
+    host = found["host"].lower()
+    return host if port == _DEFAULT_PORTS[scheme] else f"{host}:{port}"
