@@ -56,6 +56,8 @@ class State(Struct, frozen=True):
     """While lost: when the next dial begins; None if there will be none."""
     reason: str = ""
     """While lost or ended: why, for the person. Harmless."""
+    status: int | None = None
+    """Once ended: the exit status."""
 
 
 class Sent(Struct, frozen=True):

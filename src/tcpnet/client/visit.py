@@ -1,0 +1,196 @@
+"""One connection to the hub, from the greeting to its end."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from msgspec import Struct
+
+from tcpnet import __version__
+from tcpnet.client.address import Address
+from tcpnet.client.resolve import resolve
+from tcpnet.errors import ProtocolError, TcpnetError
+from tcpnet.net import tcp
+from tcpnet.net.connection import Connection
+from tcpnet.protocol.items import (
+    PROTOCOL,
+    Bye,
+    FromClient,
+    FromServer,
+    Hello,
+    Ping,
+    Pong,
+    Status,
+    Welcome,
+)
+from tcpnet.text import clean
+
+AGENT: Final = f"tcpnet-client/{__version__}"
+
+LEFT: Final = 0
+UNREACHABLE: Final = 3
+LOST: Final = 4
+REFUSED: Final = 5
+BROKEN: Final = 6
+"""Exit statuses of the client."""
+
+# Kinds of `bye` after which the hub takes the same person again.
+_PASSING: Final = frozenset({"closing", "slow", "silent", "error"})
+
+
+class End(Struct, frozen=True):
+    """How a visit ended; without a status the person may come again, after `retry` seconds."""
+
+    reason: str
+    status: int | None = None
+    retry: float = 0.0
+    farewell: bool = False
+    """The hub is still there, and should be told the reason."""
+
+
+class Liveness(Struct, frozen=True):
+    """Seconds without a byte: until we ask for a sign of life, and until we give up."""
+
+    ping_after: float = 20.0
+    max_silence: float = 60.0
+
+
+class Visit:
+    """Speaks for the person on one connection; what is no business of the link goes to `hear`."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        hear: Callable[[FromServer], None],
+        on_greeted: Callable[[], None],
+        liveness: Liveness,
+        trace: Callable[[FromClient], None] | None = None,
+    ) -> None:
+        self.name = name
+        self.welcomed = False
+        self.rtt: float | None = None
+        self._hear = hear
+        self._on_greeted = on_greeted
+        self._liveness = liveness
+        self._trace = trace
+        self._connection: Connection[FromServer] | None = None
+        self._end: asyncio.Future[End] = asyncio.get_running_loop().create_future()
+
+    async def last(self, address: Address, within: float) -> End:
+        """Dial, greet and stay until it ends, which it does with `bye` where that makes sense.
+
+        `within`: seconds for the dial, and again for the hub's first word.
+        """
+        end = End("interrupted", farewell=True)
+        try:
+            async with asyncio.TaskGroup() as group:
+                living = group.create_task(self._live(address, within))
+                end = await asyncio.shield(self._end)
+                living.cancel()
+        finally:
+            if self._connection is not None:
+                await self._connection.close(*([Bye(reason=end.reason)] if end.farewell else []))
+        return end
+
+    def send(self, *items: FromClient) -> bool:
+        """Send one frame, if there is a connection. Never waits."""
+        if self._connection is None or self._end.done():
+            return False
+        self._connection.send(*items)
+        if self._trace:
+            for item in items:
+                self._trace(item)
+        return True
+
+    def leave(self, end: End) -> None:
+        """End the visit from this side."""
+        if not self._end.done():
+            self._end.set_result(end)
+
+    def received(self, item: FromServer) -> None:
+        """Take an item from the connection."""
+        match item:
+            case Ping(t=sent):
+                self.send(Pong(t=sent))
+            case Pong(t=sent):
+                self.rtt = asyncio.get_running_loop().time() - sent
+            case Bye():
+                self.leave(self._dismissed(item))
+            case Welcome(name=name):
+                self.name, self.welcomed = name, True
+                self.send(Status(ok=True))
+                self._pass_on(item)
+            case _:
+                self._pass_on(item)
+
+    def lost(self, error: TcpnetError) -> None:
+        """Learn that the connection is gone."""
+        reason = clean(str(error))
+        broken = isinstance(error, ProtocolError)
+        self.leave(End(reason, BROKEN, farewell=True) if broken else End(reason))
+
+    def _pass_on(self, item: FromServer) -> None:
+        try:
+            self._hear(item)
+        except ProtocolError:
+            raise
+        except Exception as error:
+            # asyncio would log it and drop the line as if the hub had: it is ours, so it ends us.
+            if not self._end.done():
+                self._end.set_exception(error)
+
+    def _dismissed(self, bye: Bye) -> End:
+        reason = clean(bye.reason)
+        if bye.kind == "quit":
+            return End(reason, LEFT)
+        if bye.kind == "protocol":
+            return End(reason, BROKEN)
+        if bye.kind in _PASSING or bye.retry is not None:
+            return End(reason, retry=bye.retry or 0.0)
+        return End(reason, REFUSED)
+
+    async def _live(self, address: Address, within: float) -> None:
+        try:
+            async with asyncio.timeout(within):
+                self._connection = await self._dialled(address, within)
+        except TimeoutError:
+            self.leave(End(f"no answer within {within:g} s", UNREACHABLE))
+        except OSError as error:
+            self.leave(End(error.strerror or str(error), UNREACHABLE))
+        else:
+            self._on_greeted()
+            self.send(Hello(protocol=PROTOCOL, agent=AGENT, id_key=self.name))
+            await self._watch(self._connection, within)
+
+    async def _dialled(self, address: Address, within: float) -> Connection[FromServer]:
+        failure: OSError = OSError(f"{address.host} has no address")
+        numbers = await resolve(address)
+        for number in numbers:
+            try:
+                # A share each: one that never answers must not use up the time of the others.
+                return await tcp.dial(number, address.port, self, within=within / len(numbers))
+            except OSError as error:
+                failure = error
+        raise failure
+
+    async def _watch(self, connection: Connection[FromServer], within: float) -> None:
+        """Ask for a sign of life when there was none, and give up in the end.
+
+        Silence is counted in short steps, so that a suspended process or a sleeping machine does
+        not take its own sleep for the hub's.
+        """
+        loop = asyncio.get_running_loop()
+        step = min(self._liveness.ping_after, within) / 4
+        heard, silence, pinged = 0, 0.0, False
+        while True:
+            before = loop.time()
+            await asyncio.sleep(step)
+            if connection.bytes_in != heard:
+                heard, silence, pinged = connection.bytes_in, 0.0, False
+                continue
+            silence += min(loop.time() - before, 2 * step)
+            if silence >= (self._liveness.max_silence if heard else within):
+                self.leave(End(f"nothing was heard for {silence:.0f} s"))
+            elif heard and not pinged and silence >= self._liveness.ping_after:
+                pinged = self.send(Ping(t=loop.time()))
