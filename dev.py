@@ -206,9 +206,9 @@ def client(env: Environment, arguments: Sequence[str]) -> None:
 
 
 def test(env: Environment, arguments: Sequence[str]) -> None:
-    """Run the tests on all cores."""
+    """Run the tests on all cores; coverage of a part would say nothing."""
     os.chdir(env.root)
-    become([env.python, "-m", "pytest", "-n", "auto", *arguments])
+    become([env.python, "-m", "pytest", "-n", "auto", *(arguments or ["--cov"])])
 
 
 def lint(env: Environment, arguments: Sequence[str]) -> None:
