@@ -12,19 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-USAGE = """\
-usage: python3 dev.py COMMAND [ARGUMENTS]
-
-  run     start tcpnet-server on all addresses of this machine
-  client  start tcpnet-client
-  test    run the tests; arguments go to pytest
-  lint    check format, style, types and imports
-  fix     repair what a tool can repair
-  bench   run the benchmarks
-  setup   only make the environment, .venv, which every command does first
-  lock    pin requirements/dev.lock anew; `--upgrade` takes the newest of everything
-"""
-
 
 def say(text: str) -> None:
     """Tell the person; standard output belongs to the command that runs."""
@@ -44,7 +31,7 @@ if sys.platform == "win32":
     import msvcrt
 
     def try_lock(handle: int) -> bool:
-        """Whether this open file now holds the lock, or held it already."""
+        """Take the lock on an open file; whether it was to be had."""
         try:
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -54,7 +41,7 @@ else:
     import fcntl
 
     def try_lock(handle: int) -> bool:
-        """Whether this open file now holds the lock, or held it already."""
+        """Take the lock on an open file; whether it was to be had."""
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -79,7 +66,7 @@ def call(command: Sequence[str], lock: int | None = None) -> int:
     A child that is given the lock holds it as well, so that one whose parent was killed is waited
     for before anybody starts anew (POSIX; elsewhere its open files make the new set-up fail).
     """
-    import subprocess  # half of the start-up time, and not needed when nothing changed
+    import subprocess  # not above: most calls set nothing up and do not need it
 
     if lock is None:
         return subprocess.call(command)
@@ -112,8 +99,9 @@ class Environment:
 
     def program(self, name: str) -> str:
         """Path of a program inside."""
-        windows = sys.platform == "win32"
-        return str(self.folder / ("Scripts" if windows else "bin") / (name + ".exe" * windows))
+        if sys.platform == "win32":
+            return str(self.folder / "Scripts" / f"{name}.exe")
+        return str(self.folder / "bin" / name)
 
     @property
     def python(self) -> str:
@@ -196,23 +184,23 @@ def every(env: Environment, *commands: Sequence[str]) -> NoReturn:
 
 
 def run(env: Environment, arguments: Sequence[str]) -> None:
-    """Start the server; later arguments win, so `--host` may be given again."""
+    """Start tcpnet-server on all addresses of this machine, unless `--host` says otherwise."""
     become([env.python, "-m", "tcpnet.cli.server", "--host", "0.0.0.0", *arguments])
 
 
 def client(env: Environment, arguments: Sequence[str]) -> None:
-    """Start the client."""
+    """Start tcpnet-client."""
     become([env.python, "-m", "tcpnet.cli.client", *arguments])
 
 
 def test(env: Environment, arguments: Sequence[str]) -> None:
-    """Run the tests on all cores; coverage of a part would say nothing."""
+    """Run all tests, with coverage; or, given pytest's arguments, a part."""
     os.chdir(env.root)
     become([env.python, "-m", "pytest", "-n", "auto", *(arguments or ["--cov"])])
 
 
 def lint(env: Environment, arguments: Sequence[str]) -> None:
-    """Check everything a tool can check; the second look at types is through Windows' eyes."""
+    """Check format, style, types (as on POSIX and as on Windows) and imports."""
     os.chdir(env.root)
     every(
         env,
@@ -237,12 +225,13 @@ def bench(env: Environment, arguments: Sequence[str]) -> None:
 
 
 def setup(_env: Environment, _arguments: Sequence[str]) -> None:
-    """Do no more than every command does first."""
+    """Only make or update .venv, which every command does first."""
 
 
 def lock(env: Environment, arguments: Sequence[str]) -> None:
-    """Pin pyproject's ranges, with the hash of every file and the address of none."""
+    """Pin requirements/dev.lock anew; `--upgrade` takes the newest of everything."""
     os.chdir(env.root)
+    # Every file's hash, no index's address: the file fits every system and every mirror.
     form = ["--universal", "--python-version", "3.11", "--generate-hashes"]
     bare = ["--quiet", "--no-header", "--no-annotate"]
     where = ["--group", "dev", "pyproject.toml", "--output-file", "requirements/dev.lock"]
@@ -254,10 +243,16 @@ COMMANDS: dict[str, Callable[[Environment, Sequence[str]], None]] = {
 }
 
 
+def usage() -> str:
+    """All commands and what each does."""
+    rows = (f"  {name:8}{command.__doc__}" for name, command in COMMANDS.items())
+    return "\n".join(("usage: python3 dev.py COMMAND [ARGUMENTS]", "", *rows))
+
+
 def main(arguments: Sequence[str]) -> None:
     """Do the command that the first argument names."""
     if not arguments or arguments[0] not in COMMANDS:
-        stop(USAGE)
+        stop(usage())
     env = Environment(Path(__file__).resolve().parent)
     try:
         env.prepare()
