@@ -1,0 +1,216 @@
+"""One thread that works for the event loop: everything that queued, in one go."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from itertools import chain
+from queue import SimpleQueue
+from threading import Thread
+from types import TracebackType
+from typing import Any, Final, Protocol, Self
+
+from msgspec import Struct
+
+from tcpnet.broker.base import Record
+from tcpnet.broker.gate import Gate
+from tcpnet.errors import BrokerError
+
+log = logging.getLogger(__name__)
+
+MAX_REQUESTS: Final = 8192
+MAX_BYTES: Final = 16 * 1024 * 1024
+
+# A disk that does not answer in this time (seconds) does not hold up the end of the process.
+CLOSE_SECONDS: Final = 5.0
+
+
+class Batch(Struct):
+    """What became of some requests: an outcome for each, an exception being one to raise."""
+
+    outcomes: list[Any]
+    fresh: list[Record] = []
+    seconds: float = 0.0
+    refused: bool = False
+
+
+class Engine(Protocol):
+    """What a lane's thread works with; all calls come from that thread."""
+
+    def open(self) -> None:
+        """Get ready; whatever this raises is raised to who starts the lane."""
+        ...
+
+    def perform(self, works: list[Any]) -> Batch:
+        """Carry out requests in order, and say what became of each."""
+        ...
+
+    def tidy(self) -> bool:
+        """Use a moment without requests; return whether there is more to tidy."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything."""
+        ...
+
+
+class _Job(Struct, eq=False):
+    work: Any
+    size: int
+    future: asyncio.Future[Any]
+
+
+class Lane:
+    """Hands requests to an engine's thread, and each batch's outcomes back in one callback.
+
+    As a context manager: the thread runs from its beginning to its end.
+
+    What is requested in one turn of the event loop goes over together, and the thread takes
+    all that came while it worked: a batch is as large as the load, and nobody waits for it to
+    fill. At most `max_requests` and `max_bytes` are under way; more wait for room.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        engine: Engine,
+        on_batch: Callable[[Batch], None],
+        *,
+        max_requests: int = MAX_REQUESTS,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        self._engine = engine
+        self._on_batch = on_batch
+        self._gate = Gate(max_requests=max_requests, max_bytes=max_bytes)
+        self._loop = asyncio.get_running_loop()
+        self._queued: list[_Job] = []
+        self._handed: deque[list[_Job]] = deque()
+        self._abandoned = False
+        self._queue: SimpleQueue[list[_Job] | None] = SimpleQueue()
+        self._opened: asyncio.Future[None] = self._loop.create_future()
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        # A daemon, so that a disk that hangs for ever does not keep the process alive.
+        self._thread = Thread(target=self._run, name=name, daemon=True)
+
+    async def __aenter__(self) -> Self:
+        """Start the thread; raise what opening the engine raised."""
+        self._thread.start()
+        try:
+            await self._opened
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def request(self, work: Any, size: int) -> Any:
+        """Have the engine carry out `work`; return or raise its outcome."""
+        await self._gate.enter(size)
+        if not self._queued:
+            self._loop.call_soon(self._hand_over)
+        future = self._loop.create_future()
+        self._queued.append(_Job(work, size, future))
+        return await future
+
+    async def close(self) -> None:
+        """Finish what was requested and end the thread, in bounded time."""
+        self._gate.close()
+        self._hand_over()
+        self._queue.put(None)
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._ended
+        except TimeoutError:
+            log.error("the disk does not answer; closing without it")
+            self._abandon()
+        else:
+            self._thread.join()
+
+    def _hand_over(self) -> None:
+        if self._queued:
+            self._handed.append(self._queued)
+            self._queue.put(self._queued)
+            self._queued = []
+
+    def _finish(self, groups: int, batch: Batch) -> None:
+        if self._abandoned:
+            return
+        jobs = [job for _ in range(groups) for job in self._handed.popleft()]
+        try:
+            self._on_batch(batch)
+        finally:
+            for job, outcome in zip(jobs, batch.outcomes, strict=True):
+                _resolve(job.future, outcome)
+            self._gate.leave(len(jobs), sum(job.size for job in jobs))
+
+    def _abandon(self) -> None:
+        self._abandoned = True
+        for job in chain.from_iterable(self._handed):
+            _resolve(job.future, BrokerError("not saved: the disk does not answer"))
+
+    def _run(self) -> None:
+        try:
+            self._engine.open()
+        except Exception as error:
+            self._tell(_resolve, self._opened, error)
+        else:
+            self._tell(_resolve, self._opened, None)
+            self._work()
+            self._engine.close()
+        self._tell(_resolve, self._ended, None)
+
+    def _work(self) -> None:
+        ended = False
+        while not ended:
+            groups, ended = self._take()
+            if groups:
+                batch = self._perform([job.work for job in chain.from_iterable(groups)])
+                self._tell(self._finish, len(groups), batch)
+
+    def _take(self) -> tuple[list[list[_Job]], bool]:
+        """Take all that queued, and whether that was the last."""
+        groups: list[list[_Job]] = []
+        group = self._next()
+        while group is not None:
+            groups.append(group)
+            if self._queue.empty():
+                return groups, False
+            group = self._queue.get()
+        return groups, True
+
+    def _next(self) -> list[_Job] | None:
+        while self._queue.empty() and self._engine.tidy():
+            pass
+        return self._queue.get()
+
+    def _perform(self, works: list[Any]) -> Batch:
+        try:
+            return self._engine.perform(works)
+        except Exception:
+            # A bug; without this every later request would wait for a dead thread.
+            log.exception("a batch failed unexpectedly", extra={"requests": len(works)})
+            return Batch([BrokerError("not saved: the store failed") for _ in works], refused=True)
+
+    def _tell(self, callback: Callable[..., None], *arguments: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback, *arguments)
+        except RuntimeError:
+            log.warning("the event loop ended before the broker did")
+
+
+def _resolve(future: asyncio.Future[Any], outcome: Any) -> None:
+    if future.done():
+        return  # whoever asked was cancelled
+    if isinstance(outcome, Exception):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)

@@ -1,0 +1,180 @@
+"""The embedded broker's changes as SQL, inside whatever transaction is open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from tcpnet.broker.base import Conflict, Record
+from tcpnet.broker.connection import Connection
+
+# Logs whose last seq is remembered between batches; beyond, they are looked up anew.
+_MAX_REMEMBERED: Final = 10_000
+
+_MAX_INTEGER: Final = 2**63 - 1
+
+_INSERT: Final = """
+    INSERT INTO records (log, seq, sender, mid, body, at) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (log, sender, mid) WHERE mid <> '' DO NOTHING
+"""
+
+
+class Draft(Struct, frozen=True):
+    """A line that has no seq yet."""
+
+    log: str
+    sender: str
+    mid: str
+    body: str
+    at: float
+
+
+class _Log(Struct, eq=False):
+    id: int
+    last: int
+
+
+class Store:
+    """Changes logs, claims and values on one connection; nobody else changes them meanwhile."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._logs: dict[str, _Log] = {}
+        self.has_deleted = True
+        """Whether lines of deleted logs may be waiting for `sweep`."""
+
+    def forget(self) -> None:
+        """Forget what is remembered of the tables: the transaction was undone."""
+        self._logs.clear()
+
+    def append(self, drafts: Sequence[Draft]) -> tuple[list[int], list[Record]]:
+        """Add lines; return the seq of each, and those that were not there before."""
+        if len(self._logs) > _MAX_REMEMBERED:
+            self._logs.clear()
+        seqs: list[int] = []
+        fresh: list[Record] = []
+        changed: set[str] = set()
+        for draft in drafts:
+            log = self._log(draft.log)
+            record = Record(draft.log, log.last + 1, draft.sender, draft.mid, draft.body, draft.at)
+            if self._insert(log, record):
+                log.last = record.seq
+                changed.add(draft.log)
+                fresh.append(record)
+                seqs.append(record.seq)
+            else:
+                seqs.append(self._seq_of(log, draft))
+        self._connection.executemany(
+            "UPDATE logs SET last = ? WHERE id = ?",
+            [(self._logs[name].last, self._logs[name].id) for name in changed],
+        )
+        return seqs, fresh
+
+    def holds(self, record: Record) -> bool:
+        """Whether exactly this line is stored."""
+        found = self._connection.execute(
+            "SELECT sender, mid, body, at FROM records"
+            " WHERE log = (SELECT id FROM logs WHERE name = ?) AND seq = ?",
+            (record.log, record.seq),
+        ).fetchone()
+        return bool(found == (record.sender, record.mid, record.body, record.at))
+
+    def mark_read(self, log: str, upto: int) -> None:
+        """Move the read mark forward."""
+        self._connection.execute(
+            "UPDATE logs SET read = max(read, min(?, last)) WHERE name = ?",
+            (max(0, min(upto, _MAX_INTEGER)), log),
+        )
+
+    def delete_log(self, log: str) -> None:
+        """Take a log out of sight; `sweep` removes its lines."""
+        self._connection.execute("UPDATE logs SET name = NULL WHERE name = ?", (log,))
+        self._logs.pop(log, None)
+        self.has_deleted = True
+
+    def sweep(self, limit: int) -> None:
+        """Remove at most `limit` lines of deleted logs."""
+        found = self._connection.execute(
+            "SELECT id FROM logs WHERE name IS NULL LIMIT 1"
+        ).fetchone()
+        if found is None:
+            self.has_deleted = False
+            return
+        removed = self._connection.execute(
+            "DELETE FROM records WHERE log = ?1 AND seq IN"
+            " (SELECT seq FROM records WHERE log = ?1 ORDER BY seq LIMIT ?2)",
+            (found[0], limit),
+        ).rowcount
+        if removed < limit:
+            self._connection.execute("DELETE FROM logs WHERE id = ?", found)
+
+    def claim(self, kind: str, name: str, owner: str) -> str:
+        """Take a free name; return its owner."""
+        self._connection.execute(
+            "INSERT INTO claims (kind, name, owner) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            (kind, name, owner),
+        )
+        holder: str = self._connection.execute(
+            "SELECT owner FROM claims WHERE kind = ? AND name = ?", (kind, name)
+        ).fetchone()[0]
+        return holder
+
+    def release(self, kind: str, name: str, owner: str) -> bool:
+        """Free a name of this owner; return whether it was his."""
+        deleted = self._connection.execute(
+            "DELETE FROM claims WHERE kind = ? AND name = ? AND owner = ?", (kind, name, owner)
+        )
+        return deleted.rowcount > 0
+
+    def put(self, kind: str, key: str, value: bytes, expected: int | None) -> int:
+        """Store a value; return its revision or raise `Conflict`."""
+        if expected is not None:
+            found = self._connection.execute(
+                "SELECT revision FROM entries WHERE kind = ? AND key = ?", (kind, key)
+            ).fetchone()
+            revision = 0 if found is None else int(found[0])
+            if revision != expected:
+                raise Conflict(kind, key, revision)
+        # One count for all: a key that is removed and made again gets no revision twice.
+        self._connection.execute("UPDATE revisions SET last = last + 1")
+        revision = int(self._connection.execute("SELECT last FROM revisions").fetchone()[0])
+        self._connection.execute(
+            "INSERT OR REPLACE INTO entries (kind, key, value, revision) VALUES (?, ?, ?, ?)",
+            (kind, key, value, revision),
+        )
+        return revision
+
+    def remove(self, kind: str, key: str) -> bool:
+        """Remove a value; return whether there was one."""
+        deleted = self._connection.execute(
+            "DELETE FROM entries WHERE kind = ? AND key = ?", (kind, key)
+        )
+        return deleted.rowcount > 0
+
+    def _log(self, name: str) -> _Log:
+        found = self._logs.get(name)
+        if found is None:
+            self._connection.execute(
+                "INSERT INTO logs (name) VALUES (?) ON CONFLICT DO NOTHING", (name,)
+            )
+            row = self._connection.execute(
+                "SELECT id, last FROM logs WHERE name = ?", (name,)
+            ).fetchone()
+            found = self._logs[name] = _Log(*row)
+        return found
+
+    def _insert(self, log: _Log, record: Record) -> bool:
+        inserted = self._connection.execute(
+            _INSERT,
+            (log.id, record.seq, record.sender, record.mid, record.body, record.at),
+        )
+        return inserted.rowcount > 0
+
+    def _seq_of(self, log: _Log, draft: Draft) -> int:
+        found = self._connection.execute(
+            "SELECT seq FROM records WHERE log = ? AND sender = ? AND mid = ? AND mid <> ''",
+            (log.id, draft.sender, draft.mid),
+        ).fetchone()
+        return int(found[0])
