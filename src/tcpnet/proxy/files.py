@@ -1,0 +1,226 @@
+"""The files of pages, open: one being written, one being read. Every call here may block.
+
+Nothing here knows the event loop: the store calls all of it from threads.
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from io import FileIO
+from pathlib import Path
+from typing import Final
+
+from tcpnet.proxy import pickles
+from tcpnet.proxy.entry import Entry
+from tcpnet.proxy.pickles import DamagedPage
+
+# One read of this many bytes finds the head of nearly every page.
+_TAIL: Final = 4096
+# A planted link must not be followed, a planted pipe must not hang the reader.
+_READ_FLAGS: Final = (
+    os.O_RDONLY
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+_CREATE_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
+def open_to_read(path: Path) -> FileIO:
+    """Open a file of the cache unbuffered. Raises OSError."""
+    return FileIO(os.open(path, _READ_FLAGS), "rb")
+
+
+def read_at(file: FileIO, offset: int, size: int) -> bytes:
+    """Return exactly `size` bytes from `offset`. Raises DamagedPage and OSError."""
+    file.seek(offset)
+    data = file.read(size)
+    if data is None or len(data) != size:
+        raise DamagedPage("the file is cut off")
+    return data
+
+
+def write_all(file: FileIO, data: bytes) -> None:
+    """Write all of `data`: a nearly full disk takes a part first. Raises OSError."""
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
+
+
+def head_ending_at(file: FileIO, end: int, secret: bytes, identifier: str) -> bytes:
+    """Return the head whose seal ends at `end`, checked. Raises DamagedPage and OSError."""
+    start = max(0, end - _TAIL)
+    tail = read_at(file, start, end - start)
+    size = pickles.sealed_size(tail[-pickles.SEAL_SIZE :])
+    if size > end - pickles.SEAL_SIZE:
+        raise DamagedPage("the seal speaks of more than there is")
+    if size > len(tail) - pickles.SEAL_SIZE:
+        tail = read_at(file, end - pickles.SEAL_SIZE - size, size + pickles.SEAL_SIZE)
+    record = tail[-pickles.SEAL_SIZE - size : -pickles.SEAL_SIZE]
+    pickles.check(secret, identifier, record, tail[-pickles.SEAL_SIZE :])
+    return record
+
+
+def last_whole_head(file: FileIO, size: int, secret: bytes, identifier: str) -> tuple[bytes, int]:
+    """Walk a file whose end is torn; return the last head that is whole, and where its seal ends.
+
+    Raises DamagedPage and OSError.
+    """
+    at = _heads_start(file, size)
+    found: tuple[bytes, int] | None = None
+    while at < size:
+        try:
+            length = pickles.framed_size(read_at(file, at, pickles.FRAME_HEADER))
+            end = at + length + pickles.SEAL_SIZE
+            found = head_ending_at(file, end, secret, identifier), end
+        except DamagedPage:
+            break
+        at = end
+    if found is None:
+        raise DamagedPage("no head is whole")
+    return found
+
+
+def _heads_start(file: FileIO, size: int) -> int:
+    at = 0
+    while at < size:
+        start = read_at(file, at, len(pickles.END_OF_BODY))
+        if start == pickles.END_OF_BODY:
+            at += len(start)
+            return at + pickles.bytes_size(read_at(file, at, pickles.BYTES_HEADER))
+        length = pickles.bytes_size(read_at(file, at, pickles.BYTES_HEADER))
+        # Only chunks of full size may follow each other: the walk is short however large the file.
+        at += length
+        if length < pickles.FULL_RECORD and read_at(file, at, len(start)) != pickles.END_OF_BODY:
+            break
+    raise DamagedPage("the body has no end")
+
+
+class ChunkFile:
+    """A file of chunks, opened at the first read; each chunk is checked before it is given."""
+
+    def __init__(self, opener: Callable[[], FileIO]) -> None:
+        self._opener = opener
+        self._file: FileIO | None = None
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def chunk(self, offset: int, size: int, digest: bytes) -> bytes:
+        """Return the content of the record at `offset`. Raises DamagedPage and OSError."""
+        with self._lock:
+            record = read_at(self._opened(), offset, size)
+        return pickles.bytes_content(record, digest)
+
+    def close(self) -> None:
+        """Close the file, after the read under way."""
+        with self._lock:
+            self._closed = True
+            if self._file is not None:
+                self._file.close()
+
+    def _opened(self) -> FileIO:
+        if self._closed:
+            raise DamagedPage("the file was closed meanwhile")
+        if self._file is None:
+            self._file = self._opener()
+        return self._file
+
+
+class PageFile:
+    """A stored page, open: `entry` was checked, its chunks are as they are read.
+
+    `end` is where the last head's seal ends. Raises DamagedPage and OSError.
+    """
+
+    def __init__(self, path: Path, identifier: str, secret: bytes, end: int) -> None:
+        file = open_to_read(path)
+        try:
+            head, self.entry = pickles.read_entry(head_ending_at(file, end, secret, identifier))
+            digests = read_at(file, *pickles.digests_span(head.length))
+            self._digests = pickles.split_digests(pickles.bytes_content(digests, head.digest))
+            self.used_at = os.fstat(file.fileno()).st_mtime
+        except BaseException:
+            file.close()
+            raise
+        self.length = head.length
+        self._chunks = ChunkFile(lambda: file)
+
+    def chunks(self, first: int, last: int) -> bytes:
+        """Return the chunks from `first` to before `last`. Raises DamagedPage and OSError."""
+        return b"".join(
+            self._chunks.chunk(*pickles.chunk_span(self.length, number), self._digests[number])
+            for number in range(first, last)
+        )
+
+    def close(self) -> None:
+        """Close the file, after the read under way."""
+        self._chunks.close()
+
+
+class PartFile:
+    """A page being written: its chunks, then the rest, then its name. Raises OSError.
+
+    The file is made by the first chunk, or by `finish`; after `discard` nothing is written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.digests: list[bytes] = []
+        self.is_named = False
+        self._path = path
+        self._file: FileIO | None = None
+        self._discarded = False
+        self._lock = threading.Lock()
+
+    def add(self, chunk: bytes) -> None:
+        """Write the next chunk."""
+        record = pickles.bytes_record(chunk)
+        digest = pickles.digest(record)
+        with self._lock:
+            if not self._discarded:
+                write_all(self._opened(), record)
+                self.digests.append(digest)
+
+    def finish(self, secret: bytes, identifier: str, entry: Entry, length: int) -> int:
+        """Write what follows the body and close; return the size of the file."""
+        digests = pickles.bytes_record(b"".join(self.digests))
+        head = pickles.head_record(entry, length, pickles.digest(digests))
+        seal = pickles.seal(secret, identifier, head)
+        with self._lock, self._opened() as file:
+            write_all(file, b"".join((pickles.END_OF_BODY, digests, head, seal)))
+            return file.tell()
+
+    def copy(self, source: FileIO, end: int, sealed: bytes) -> int:
+        """Take another file up to `end`, add a sealed head and close; return the size."""
+        with self._lock, self._opened() as file:
+            for at in range(0, end, pickles.CHUNK):
+                write_all(file, read_at(source, at, min(pickles.CHUNK, end - at)))
+            write_all(file, sealed)
+        return end + len(sealed)
+
+    def move(self, path: Path) -> None:
+        """Give the finished file its name, in place of an older one."""
+        with self._lock:
+            self._path.replace(path)
+            self._path = path
+            self.is_named = True
+
+    def reader(self) -> ChunkFile:
+        """Return a reader of the chunks written so far, under whichever name they have then."""
+        return ChunkFile(self._open_again)
+
+    def discard(self) -> None:
+        """Close and remove the file."""
+        with self._lock:
+            self._discarded = True
+            if self._file is not None:
+                self._file.close()
+                self._path.unlink(missing_ok=True)
+
+    def _opened(self) -> FileIO:
+        if self._file is None:
+            self._file = FileIO(os.open(self._path, _CREATE_FLAGS, 0o600), "wb")
+        return self._file
+
+    def _open_again(self) -> FileIO:
+        with self._lock:
+            return open_to_read(self._path)

@@ -1,0 +1,181 @@
+"""What the hub knows of its pages without opening a file, which stay in memory, which go first."""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from tcpnet.proxy.entry import Entry, Fields
+
+MAX_VARIANTS: Final = 32
+"""Variants kept of one URL: an origin that varies on everything must not fill the cache."""
+
+# What CPython takes for a held page beside its text, and for each field: sums of sys.getsizeof.
+_HELD_OVERHEAD: Final = 768
+_FIELD_OVERHEAD: Final = 160
+
+
+@dataclass(eq=False, slots=True)
+class Page:
+    """A stored response as the index knows it.
+
+    `identifier` names its file, `length` counts the body's bytes and `size` the file's. Times are
+    UTC seconds; `last_modified` is the origin's own word, "" without one.
+    """
+
+    identifier: str
+    url: str
+    vary: Fields
+    status: int
+    last_modified: str
+    requested_at: float
+    received_at: float
+    used_at: float
+    length: int
+    size: int
+
+    @property
+    def site(self) -> str:
+        """The host that the page came from."""
+        return urlsplit(self.url).hostname or ""
+
+
+class Index:
+    """All pages by identifier, in the order of their last use, and by URL, newest first."""
+
+    def __init__(self) -> None:
+        self._pages: OrderedDict[str, Page] = OrderedDict()
+        self._variants: dict[str, tuple[Page, ...]] = {}
+        self.size = 0
+
+    def __len__(self) -> int:
+        return len(self._pages)
+
+    def __iter__(self) -> Iterator[Page]:
+        return iter(tuple(self._pages.values()))
+
+    def __contains__(self, page: Page) -> bool:
+        return self._pages.get(page.identifier) is page
+
+    def knows(self, identifier: str) -> bool:
+        """Tell whether a page has this name."""
+        return identifier in self._pages
+
+    def variants(self, url: str) -> tuple[Page, ...]:
+        """Return the pages of a URL, newest first."""
+        return self._variants.get(url, ())
+
+    def add(self, page: Page) -> tuple[Page, ...]:
+        """Add a page just used, in place of its namesake; return what is one variant too many."""
+        if namesake := self._pages.get(page.identifier):
+            self.discard(namesake)
+        self._pages[page.identifier] = page
+        self.size += page.size
+        others = self._variants.get(page.url, ())
+        variants = sorted((page, *others), key=_newest_first) if others else (page,)
+        self._variants[page.url] = tuple(variants[:MAX_VARIANTS])
+        surplus = tuple(variants[MAX_VARIANTS:])
+        for old in surplus:
+            self._forget(old)
+        return surplus
+
+    def add_unused(self, page: Page) -> tuple[Page, ...]:
+        """Add a page that was used before all others; return what is one variant too many."""
+        surplus = self.add(page)
+        if page in self:
+            self._pages.move_to_end(page.identifier, last=False)
+        return surplus
+
+    def discard(self, page: Page) -> bool:
+        """Forget a page; tell whether it was known."""
+        if page not in self:
+            return False
+        self._forget(page)
+        rest = tuple(other for other in self._variants[page.url] if other is not page)
+        if rest:
+            self._variants[page.url] = rest
+        else:
+            del self._variants[page.url]
+        return True
+
+    def touch(self, page: Page, now: float) -> None:
+        """Note a use, at `now` (UTC seconds)."""
+        if page in self:
+            page.used_at = now
+            self._pages.move_to_end(page.identifier)
+
+    def freshen(self, page: Page, requested_at: float, received_at: float, modified: str) -> None:
+        """Note that the origin confirmed a page (UTC seconds)."""
+        page.requested_at, page.received_at = requested_at, received_at
+        page.last_modified = modified
+        if page in self:
+            self._variants[page.url] = tuple(sorted(self.variants(page.url), key=_newest_first))
+
+    def resize(self, page: Page, size: int) -> None:
+        """Note the new size of a page's file."""
+        if page in self:
+            self.size += size - page.size
+            page.size = size
+
+    def least_used(self) -> Page:
+        """Return the page whose last use is longest ago. Raises StopIteration without pages."""
+        return next(iter(self._pages.values()))
+
+    def _forget(self, page: Page) -> None:
+        del self._pages[page.identifier]
+        self.size -= page.size
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A whole page in memory."""
+
+    entry: Entry
+    body: bytes
+
+
+class Front:
+    """The small pages last used, in memory, within a budget of bytes."""
+
+    def __init__(self, budget: int) -> None:
+        self._budget = budget
+        self._held: OrderedDict[str, Held] = OrderedDict()
+        self.size = 0
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def get(self, identifier: str) -> Held | None:
+        """Return a page and note its use."""
+        held = self._held.get(identifier)
+        if held is not None:
+            self._held.move_to_end(identifier)
+        return held
+
+    def put(self, identifier: str, held: Held) -> None:
+        """Hold a page, in place of its namesake; the least used make room for it."""
+        self.drop(identifier)
+        self._held[identifier] = held
+        self.size += _cost(held)
+        while self.size > self._budget:
+            self.size -= _cost(self._held.popitem(last=False)[1])
+
+    def freshen(self, identifier: str, entry: Entry) -> None:
+        """Give a page, if it is held, a newer head."""
+        if held := self._held.get(identifier):
+            self.put(identifier, Held(entry, held.body))
+
+    def drop(self, identifier: str) -> None:
+        """Let a page go."""
+        if held := self._held.pop(identifier, None):
+            self.size -= _cost(held)
+
+
+def _newest_first(page: Page) -> float:
+    return -page.received_at
+
+
+def _cost(held: Held) -> int:
+    text = sum(len(name) + len(value) + _FIELD_OVERHEAD for name, value in held.entry.fields)
+    return len(held.body) + text + _HELD_OVERHEAD
