@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from itertools import islice
 from typing import Any, Final, TypeVar
@@ -55,16 +55,30 @@ class _Log:
             oldest = self._lines.popleft()
             self._seqs.pop((oldest.sender, oldest.mid), None)
 
-    def between(self, after: int, before: int) -> Iterator[Record]:
-        """Yield the lines whose seq lies between the two, exclusively."""
-        first = self.last - len(self._lines) + 1
-        start = max(after + 1 - first, 0)
-        return islice(self._lines, start, max(before - first, start))
+    def oldest(self, after: int, before: int, limit: int) -> list[Record]:
+        """Return the first `limit` lines whose seq lies between the two, exclusively."""
+        start = max(after + 1, self.first)
+        return self._range(start, min(before, self.end, start + limit))
+
+    def newest(self, before: int, limit: int) -> list[Record]:
+        """Return the last `limit` lines whose seq is smaller."""
+        stop = min(before, self.end)
+        return self._range(max(stop - limit, self.first), stop)
+
+    @property
+    def first(self) -> int:
+        """The seq of the oldest line that is kept."""
+        return self.end - len(self._lines)
 
     @property
     def end(self) -> int:
         """The seq that the next line will get."""
         return self.last + 1
+
+    def _range(self, start: int, stop: int) -> list[Record]:
+        if start >= stop:
+            return []
+        return list(islice(self._lines, start - self.first, stop - self.first))
 
 
 class MemoryBroker(Broker):
@@ -109,10 +123,11 @@ class MemoryBroker(Broker):
         """See `Broker.history`."""
         if (found := self._logs.get(log)) is None:
             return []
-        end = found.end if before is None else min(before, found.end)
+        if before is None:
+            before = found.end
         if after is None:
-            return list(found.between(max(end - 1 - limit, 0), end))
-        return list(islice(found.between(after, end), limit))
+            return found.newest(before, limit)
+        return found.oldest(after, before, limit)
 
     async def last_seq(self, log: str) -> int:
         """See `Broker.last_seq`."""
@@ -122,12 +137,12 @@ class MemoryBroker(Broker):
     async def unread(self, log: str, *, limit: int) -> list[Record]:
         """See `Broker.unread`."""
         found = self._logs.get(log)
-        return [] if found is None else list(islice(found.between(found.read, found.end), limit))
+        return [] if found is None else found.oldest(found.read, found.end, limit)
 
     async def unread_count(self, log: str) -> int:
         """See `Broker.unread_count`."""
         found = self._logs.get(log)
-        return 0 if found is None else sum(1 for _ in found.between(found.read, found.end))
+        return 0 if found is None else found.last - max(found.read, found.first - 1)
 
     async def mark_read(self, log: str, upto: int) -> None:
         """See `Broker.mark_read`."""
