@@ -26,8 +26,9 @@ def delta_seconds(text: str | None) -> int | None:
     """Read a count of seconds, at most 2³¹; None for anything but ASCII digits."""
     if text is None or not (text.isascii() and text.isdigit()):
         return None
+    digits = text.lstrip("0") or "0"
     # Compared by length first, since int() refuses thousands of digits.
-    return MAX_SECONDS if len(text.lstrip("0")) > 10 else min(int(text), MAX_SECONDS)
+    return MAX_SECONDS if len(digits) > 10 else min(int(digits), MAX_SECONDS)
 
 
 def directives(lines: Iterable[str]) -> Directives:

@@ -29,11 +29,8 @@ def outbound(request: PageRequest, forward: Forward, pseudonym: str) -> PageRequ
 
     It names the client only where `request.client` is set; Via holds the pseudonym.
     """
-    dropped = _UNKEYED | {"host"}
-    if forward.conditions or forward.joinable:
-        dropped |= CONDITIONAL
-    if not request.body or isinstance(request.body, bytes):
-        dropped |= {"content-length"}
+    replacing = forward.conditions or forward.joinable
+    dropped = _UNKEYED | CONDITIONAL if replacing else _UNKEYED
     fields = without(end_to_end(request.fields), dropped) + forward.conditions
     return replace(request, fields=_signed(fields, request.client, pseudonym))
 

@@ -107,7 +107,7 @@ def carries_credentials(request: PageRequest) -> bool:
 def _seconds(said: Directives, name: str, absent: float) -> float:
     if name not in said:
         return absent
-    # What cannot be read counts as the strictest wish.
+    # What cannot be read counts as 0: the strictest limit, and no tolerance.
     return float(delta_seconds(said[name]) or 0)
 
 
@@ -142,12 +142,13 @@ def select(
     """Choose the stored response for a request: with Vary before without, then the latest."""
     best: Entry | None = None
     for entry in entries:
-        if _fits(entry.vary, asked) and (best is None or _precedes(entry, best, rules)):
+        if fits(entry.vary, asked) and (best is None or _precedes(entry, best, rules)):
             best = entry
     return best
 
 
-def _fits(vary: Fields, asked: dict[str, str]) -> bool:
+def fits(vary: Fields, asked: dict[str, str]) -> bool:
+    """Tell whether a response selected by `vary` was selected for a request like this."""
     return all(normalised_value(name, asked.get(name, "")) == value for name, value in vary)
 
 
@@ -217,8 +218,10 @@ def _served(
         return None
     if wanted.tolerates(age, lifetime):
         return Serve(entry, age, stale=True)
-    renewing = age - lifetime <= seen.while_revalidate and not wanted.demanding
-    return Serve(entry, age, stale=True, refresh=True) if renewing else None
+    renewing = seen.while_revalidate > 0 and age - lifetime <= seen.while_revalidate
+    if renewing and not wanted.demanding:
+        return Serve(entry, age, stale=True, refresh=True)
+    return None
 
 
 def _needs_origin(request: PageRequest, seen: View) -> bool:

@@ -9,7 +9,6 @@ from tcpnet.proxy.dates import http_date_text
 from tcpnet.proxy.directives import field_names
 from tcpnet.proxy.entry import Entry, Fields, Head, PageRequest
 from tcpnet.proxy.fields import (
-    HOP_BY_HOP,
     end_to_end,
     has,
     index,
@@ -35,7 +34,10 @@ UNDERSTOOD: Final = frozenset(map(int, HTTPStatus)) - frozenset(range(200)) - UN
 
 _STATED: Final = ("public", "max-age", "s-maxage")
 _ADDRESSES: Final = frozenset({"forwarded", "via", "x-forwarded-for", "x-real-ip"})
-_NEVER_UPDATED: Final = HOP_BY_HOP | {"content-length", "content-encoding", "content-range"}
+# What the stored bytes depend on (§3.2), and what is meant for whoever asked this time.
+_NEVER_UPDATED: Final = frozenset(
+    {"content-encoding", "content-length", "content-range", "set-cookie"}
+)
 
 
 class NotStored(StrEnum):
@@ -62,46 +64,47 @@ class NotStored(StrEnum):
 def stored(request: PageRequest, head: Head, rules: Rules = RFC_9111) -> Entry | NotStored:
     """Return what to keep of a response to `request`, or why it is not kept (§3)."""
     ruled = controls(head.fields, rules)
-    fields = _dated(_kept(head.fields, ruled), head.received_at)
-    refusal = (
+    entry = _entry(request, head, ruled)
+    return (
         _method_refusal(request, head, ruled)
-        or _directive_refusal(request, ruled)
+        or _wish_refusal(request)
+        or _directive_refusal(ruled)
         or _status_refusal(head, ruled)
-        or _person_refusal(request, fields, ruled)
-        or _variant_refusal(fields)
+        or _person_refusal(request, entry, ruled)
+        or _use_refusal(entry, ruled)
+        or entry
     )
-    if refusal:
-        return refusal
-    vary = variant(varies_by(fields), index(request.fields))
-    times = (head.requested_at, head.received_at)
-    entry = Entry(request.url, vary, head.status, head.reason, fields, *times)
-    return NotStored.UNUSABLE if ruled.must_validate and not validators(entry) else entry
 
 
 def freshened(
     request: PageRequest, entry: Entry, head: Head, rules: Rules = RFC_9111
-) -> Entry | NotStored | None:
-    """Return a stored response updated by a 304 that answered its validators (§4.3.4).
+) -> Entry | None:
+    """Return a stored response updated by the 304 to its validators (§4.3.4).
 
-    None when the 304 speaks of another response; NotStored when the site no longer lets it be
-    kept, so that it answers this request and goes.
+    None when the 304 speaks of another response. Ask `keepable` whether the outcome may stay.
     """
-    if not _identifies(entry, head):
+    return _updated(request, entry, head, rules) if _identifies(entry, head) else None
+
+
+def freshened_by_head(
+    request: PageRequest, entry: Entry, length: int, head: Head, rules: Rules = RFC_9111
+) -> Entry | None:
+    """Return a stored response updated by the 200 to a HEAD, None when it is outdated (§4.3.5).
+
+    `length` counts the bytes of the stored body.
+    """
+    told = index(head.fields)
+    kept = index(entry.fields) | {"content-length": str(length)}
+    named = ("etag", "last-modified", "content-length")
+    if any(told[name] != kept.get(name) for name in named if name in told):
         return None
     return _updated(request, entry, head, rules)
 
 
-def freshened_by_head(
-    request: PageRequest, entry: Entry, head: Head, rules: Rules = RFC_9111
-) -> Entry | None:
-    """Return a stored response updated by the 200 to a HEAD, None when it is outdated (§4.3.5)."""
-    for name in ("etag", "last-modified", "content-length"):
-        told, kept = values(head.fields, name), values(entry.fields, name)
-        # A length is compared only where both are known: a chunked page has none.
-        if told and told != kept and (kept or name != "content-length"):
-            return None
-    updated = _updated(request, entry, head, rules)
-    return updated if isinstance(updated, Entry) else None
+def keepable(entry: Entry, rules: Rules = RFC_9111) -> bool:
+    """Tell whether an updated response may stay in the cache."""
+    ruled = controls(entry.fields, rules)
+    return not (_directive_refusal(ruled) or _use_refusal(entry, ruled))
 
 
 def outdates(request: PageRequest, head: Head) -> bool:
@@ -134,13 +137,17 @@ def _method_refusal(request: PageRequest, head: Head, ruled: Controls) -> NotSto
     return None if named and stated is not None else NotStored.METHOD
 
 
-def _directive_refusal(request: PageRequest, ruled: Controls) -> NotStored | None:
+def _wish_refusal(request: PageRequest) -> NotStored | None:
+    return NotStored.ASKED if wishes(index(request.fields)).no_store else None
+
+
+def _directive_refusal(ruled: Controls) -> NotStored | None:
     # must-understand displaces no-store where the status is understood (§5.2.2.3).
     if "no-store" in ruled.said and "must-understand" not in ruled.said:
         return NotStored.NO_STORE
     if "private" in ruled.said and not field_names(ruled.said["private"]):
         return NotStored.PRIVATE
-    return NotStored.ASKED if wishes(index(request.fields)).no_store else None
+    return None
 
 
 def _status_refusal(head: Head, ruled: Controls) -> NotStored | None:
@@ -157,20 +164,35 @@ def _status_refusal(head: Head, ruled: Controls) -> NotStored | None:
     return None if head.status in HEURISTIC and lasting else NotStored.LIFETIME
 
 
-def _person_refusal(request: PageRequest, fields: Fields, ruled: Controls) -> NotStored | None:
+def _person_refusal(request: PageRequest, entry: Entry, ruled: Controls) -> NotStored | None:
     if carries_credentials(request) and not ruled.shareable:
         return NotStored.CREDENTIALS
-    if has(fields, "set-cookie") and ruled.said.keys().isdisjoint(("public", "s-maxage")):
+    if has(entry.fields, "set-cookie") and ruled.said.keys().isdisjoint(("public", "s-maxage")):
         return NotStored.COOKIE
     stated = ruled.expires is not None or not ruled.said.keys().isdisjoint(_STATED)
     return NotStored.PERSONAL if has(request.fields, "cookie") and not stated else None
 
 
-def _variant_refusal(fields: Fields) -> NotStored | None:
-    names = tokens(fields, "vary")
+def _use_refusal(entry: Entry, ruled: Controls) -> NotStored | None:
+    names = tokens(entry.fields, "vary")
     if "*" in names:
         return NotStored.VARIES
-    return None if names.isdisjoint(_ADDRESSES) else NotStored.PERSONAL
+    if not names.isdisjoint(_ADDRESSES):
+        return NotStored.PERSONAL
+    return NotStored.UNUSABLE if ruled.must_validate and not validators(entry) else None
+
+
+def _entry(request: PageRequest, head: Head, ruled: Controls) -> Entry:
+    fields = _dated(_kept(head.fields, ruled), head.received_at)
+    return Entry(
+        url=request.url,
+        vary=variant(varies_by(fields), index(request.fields)),
+        status=head.status,
+        reason=head.reason,
+        fields=fields,
+        requested_at=head.requested_at,
+        received_at=head.received_at,
+    )
 
 
 def _kept(fields: Fields, ruled: Controls) -> Fields:
@@ -205,13 +227,11 @@ def _alike(told: str, kept: str) -> bool:
     return told.strip().startswith("W/") or not kept.strip().startswith("W/")
 
 
-def _updated(request: PageRequest, entry: Entry, head: Head, rules: Rules) -> Entry | NotStored:
-    """Replace the fields that a newer response brings, and judge the outcome anew (§3.2)."""
+def _updated(request: PageRequest, entry: Entry, head: Head, rules: Rules) -> Entry:
+    """Replace the fields that a newer response brings (§3.2)."""
     brought = without(end_to_end(head.fields), _NEVER_UPDATED)
-    # An Age or Date of the old response would say nothing of the new one.
+    # Age and Date of the old response would say nothing of the new one.
     told = {name.lower() for name, _ in brought} | {"age", "date"}
     merged = without(entry.fields, told) + brought
-    asked = replace(request, method="GET", body=None)
-    return stored(
-        asked, replace(head, status=entry.status, reason=entry.reason, fields=merged), rules
-    )
+    whole = replace(head, status=entry.status, reason=entry.reason, fields=merged)
+    return _entry(request, whole, controls(merged, rules))

@@ -1,0 +1,53 @@
+"""Short spellings of requests, response heads and stored responses for tests of the cache."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from tcpnet.proxy.dates import http_date_text
+from tcpnet.proxy.entry import Credentials, Entry, Fields, Head, PageRequest
+from tcpnet.proxy.freshness import RFC_9111, Rules
+from tcpnet.proxy.storing import stored
+
+URL: Final = "https://example.com/page"
+NOW: Final = 784_111_777.0
+"""Sun, 06 Nov 1994 08:49:37 GMT, the moment of the RFCs' examples."""
+
+JOSE: Final = Credentials("jose", "swordfish")
+
+
+def fields(lines: Sequence[str]) -> Fields:
+    """Split lines such as `Age: 3`."""
+    pairs = (line.partition(":") for line in lines)
+    return tuple((name, value.strip()) for name, _, value in pairs)
+
+
+def ask(*lines: str, method: str = "GET", url: str = URL, **rest: object) -> PageRequest:
+    """Return a request with these field lines."""
+    return replace(PageRequest(method, url, fields(lines)), **rest)  # type: ignore[arg-type]
+
+
+def head(*lines: str, status: int = 200, at: float = NOW, took: float = 0.0) -> Head:
+    """Return the head of a response that was generated and received at `at`."""
+    dated = any(line.lower().startswith("date:") for line in lines)
+    date = () if dated else (("Date", http_date_text(at)),)
+    return Head(status, "Phrase", (*date, *fields(lines)), at - took, at)
+
+
+def keep(
+    *lines: str,
+    request: PageRequest | None = None,
+    rules: Rules = RFC_9111,
+    status: int = 200,
+    at: float = NOW,
+    took: float = 0.0,
+) -> Entry:
+    """Return the stored form of a response that is expected to be storable."""
+    entry = stored(request or ask(), head(*lines, status=status, at=at, took=took), rules)
+    assert isinstance(entry, Entry), entry
+    return entry
+
+
+def date(seconds: float = 0.0) -> str:
+    """Write the date that is so many seconds after NOW."""
+    return http_date_text(NOW + seconds)
