@@ -1,0 +1,159 @@
+"""What a body is to a person: text in its charset, or a file with a type and a name."""
+
+import codecs
+import re
+from email.message import Message
+from email.utils import collapse_rfc2231_value
+from mimetypes import guess_extension
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+import charset_normalizer
+
+from tcpnet.proxy import fields as http
+from tcpnet.proxy.entry import Fields
+
+# Bytes looked at: where browsers look for a charset, and where text shows that it is none.
+_HEAD: Final = 1024
+# Bytes that a guess is made on: more of them cost time and change nothing.
+_SAMPLE: Final = 16 * 1024
+
+_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_DECLARED: Final = re.compile(
+    rb"""<meta[^>]{1,200}?charset\s*=\s*["']?([\w.:-]{2,40})
+    |^\s*<\?xml[^>]{1,200}?encoding\s*=\s*["']([\w.:-]{2,40})
+    |^@charset\ "([\w.:-]{2,40})\"""",
+    re.IGNORECASE | re.VERBOSE,
+)
+# Labels that pages use for their Windows superset (WHATWG Encoding §4.2).
+_WINDOWS_1252: Final = frozenset({"ascii", "iso8859-1"})
+# Of Python's codecs these are no charsets of pages, or decode what is not there.
+_NO_CHARSETS: Final = frozenset(
+    {
+        "idna",
+        "mbcs",
+        "oem",
+        "punycode",
+        "raw-unicode-escape",
+        "undefined",
+        "unicode-escape",
+        "utf-7",
+    }
+)
+
+_TEXTUAL: Final = frozenset(
+    {
+        "application/ecmascript",
+        "application/javascript",
+        "application/json",
+        "application/rtf",
+        "application/sql",
+        "application/toml",
+        "application/x-javascript",
+        "application/x-ndjson",
+        "application/x-sh",
+        "application/x-www-form-urlencoded",
+        "application/xml",
+        "application/yaml",
+        "image/svg+xml",
+        "message/rfc822",
+    }
+)
+# Bytes that no text has (WHATWG MIME Sniffing §7.1).
+_BINARY: Final = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
+
+_MAX_NAME: Final = 100
+
+
+def media_type(content_type: str | None) -> str:
+    """Return the type without parameters, in lower case; empty if none is given."""
+    return (content_type or "").partition(";")[0].strip().lower()
+
+
+def is_text(content_type: str | None, sample: bytes) -> bool:
+    """Tell whether to show a body, by its type, or by its first bytes where that says nothing."""
+    kind = media_type(content_type)
+    if kind in _TEXTUAL or kind.endswith(("+xml", "+json")):
+        return True
+    if kind and not kind.startswith("text/"):
+        return False
+    if any(sample.startswith(mark) for mark, _ in _MARKS):
+        return True
+    return not _BINARY.search(sample[:_HEAD])
+
+
+def text(data: bytes, content_type: str | None = None) -> str:
+    """Read bytes as text; what its charset does not have becomes U+FFFD."""
+    return data.decode(charset(data, content_type), errors="replace")
+
+
+def charset(data: bytes, content_type: str | None = None) -> str:
+    """Name the codec of a text: its mark, the header, the text itself, at last a guess."""
+    for mark, name in _MARKS:
+        if data.startswith(mark):
+            return name
+    declared = _codec(_parameter(content_type, "charset")) or _codec(_declared(data))
+    if declared:
+        return declared
+    if _is_utf8(data):
+        return "utf-8"
+    best = charset_normalizer.from_bytes(data[:_SAMPLE]).best()
+    return (best and _codec(best.encoding)) or "cp1252"
+
+
+def file_name(url: str, fields: Fields) -> str:
+    """Name a body that is kept as a file: no folder, nothing hidden, letters any system takes."""
+    disposition = http.combined(fields, "content-disposition")
+    path = unquote(urlsplit(url).path)
+    given = _parameter(disposition, "filename") or path.rpartition("/")[2]
+    name = re.sub(r"[^\w.()+ -]", "_", re.split(r"[/\\]", given)[-1]).strip(". ")[-_MAX_NAME:]
+    if not name:
+        name = "page"
+    if "." in name:
+        return name
+    kind = media_type(http.combined(fields, "content-type"))
+    return name + (guess_extension(kind, strict=False) or "")
+
+
+def _parameter(value: str | None, name: str) -> str | None:
+    """Return one parameter of a field value, in RFC 8187's form too."""
+    if not value:
+        return None
+    message = Message()
+    message["Content-Type"] = value
+    found = message.get_param(name)
+    return collapse_rfc2231_value(found) if found else None
+
+
+def _declared(data: bytes) -> str | None:
+    found = _DECLARED.search(data[:_HEAD])
+    if found is None:
+        return None
+    label = next(group for group in found.groups() if group).decode("ascii")
+    # It was found by reading bytes as ASCII, so it is not that (WHATWG HTML §13.2.3.2).
+    return "utf-8" if label.lower().startswith("utf-16") else label
+
+
+def _codec(label: str | None) -> str | None:
+    if not label:
+        return None
+    try:
+        name = codecs.lookup(label.strip()).name
+        b"".decode(name)
+    except (LookupError, ValueError):
+        return None
+    if name in _NO_CHARSETS:
+        return None
+    return "cp1252" if name in _WINDOWS_1252 else name
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(data)
+    except UnicodeDecodeError:
+        return False
+    return True

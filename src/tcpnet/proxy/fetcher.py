@@ -1,0 +1,356 @@
+"""Requests to origins: one pool of guarded connections, bodies streamed, bytes left as they are."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+from typing import Any, Final, Self
+
+import aiohttp
+from aiohttp.connector import Connection
+from yarl import URL
+
+from tcpnet.proxy import credentials as proof
+from tcpnet.proxy import diagnosis, routes, wire
+from tcpnet.proxy import fields as http
+from tcpnet.proxy.entry import Credentials, Fields
+from tcpnet.proxy.failures import EndedEarly, Stage, TimedOut
+from tcpnet.proxy.guard import Guard
+from tcpnet.proxy.resolver import Lookup, Resolver, look_up
+
+Body = bytes | AsyncIterable[bytes] | None
+
+MAX_CONNECTIONS: Final = 256
+MAX_CONNECTIONS_A_SITE: Final = 16
+
+# Seconds to find out which way leads to a site, which the person only reads.
+_LOOKUP: Final = 5.0
+
+# Bytes; aiohttp warns above 1 MiB, where writing a body at once begins to hold up the loop.
+_PIECE: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long each stage of a request may take, in seconds.
+
+    `connect`: a place in the pool, the name, the connection and TLS, each. `answer`: from the
+    last bytes that the origin took to the end of its head. `idle`: between two pieces of the
+    body; the whole body may take as long as it likes.
+    """
+
+    connect: float = 20.0
+    answer: float = 60.0
+    idle: float = 60.0
+
+    def of(self, stage: Stage) -> float:
+        """Return the seconds that this stage may take."""
+        if stage in (Stage.UPLOAD, Stage.ANSWER):
+            return self.answer
+        return self.idle if stage is Stage.BODY else self.connect
+
+
+class Fetcher:
+    """Sends requests to origins; an async context manager around one pool of connections.
+
+    Follows no redirect, keeps no cookie, decodes nothing, reads no proxy settings of the
+    environment, and dials only what its guard permits.
+    """
+
+    def __init__(
+        self,
+        guard: Guard,
+        *,
+        patience: Patience | None = None,
+        tls: ssl.SSLContext | None = None,
+        lookup: Lookup = look_up,
+    ) -> None:
+        self.guard = guard
+        self._patience = patience or Patience()
+        self._tls = tls
+        self._resolver = Resolver(guard, lookup)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                ssl=self._tls or _tls_context(),
+                limit=MAX_CONNECTIONS,
+                limit_per_host=MAX_CONNECTIONS_A_SITE,
+                resolver=self._resolver,
+                socket_factory=self.guard.socket,
+            ),
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            max_field_size=wire.MAX_LINE,
+            max_headers=wire.MAX_FIELDS,
+            max_line_size=wire.MAX_LINE,
+            response_class=_Response,
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+            timeout=aiohttp.ClientTimeout(total=None),
+            trace_configs=[_tracing()],
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def own_address(self, url: str) -> str:
+        """Return the address of this machine on the way to a site; nothing is sent to it.
+
+        Where the name cannot be looked up, it is the first address on the local network.
+        """
+        target = URL(url, encoded=True)
+        try:
+            async with asyncio.timeout(_LOOKUP):
+                answers = await self._resolver.addresses(target.raw_host or "", target.port or 443)
+        except OSError:
+            answers = ()
+        return routes.own_address(answers)
+
+    @asynccontextmanager
+    async def send(
+        self,
+        method: str,
+        url: str,
+        fields: Fields = (),
+        body: Body = None,
+        *,
+        credentials: Credentials | None = None,
+    ) -> AsyncGenerator["Reply", None]:
+        """Send one request; leaving the context ends it, whether it was read to the end or not.
+
+        `url` is absolute and goes on the wire byte for byte; `fields` too, less those of one
+        connection and Host, which the URL decides. `credentials` go out as Basic, and once more
+        as the answer to a Digest challenge if the body can be sent again. Raises FetchError,
+        also while the reply is iterated.
+        """
+        if credentials is not None:
+            fields = http.replaced(fields, "Authorization", proof.basic(credentials))
+        async with self._exchange(method, url, fields, body) as reply:
+            answer = _digest(credentials, reply, method, url, body)
+            if answer is None:
+                yield reply
+                return
+        fields = http.replaced(fields, "Authorization", answer)
+        async with self._exchange(method, url, fields, body) as reply:
+            yield reply
+
+    @asynccontextmanager
+    async def _exchange(
+        self, method: str, url: str, fields: Fields, body: Body
+    ) -> AsyncGenerator["Reply", None]:
+        progress = _Progress(URL(url, encoded=True).raw_host or url, self._patience)
+        response = await self._request(method, url, fields, body, progress)
+        try:
+            reply = Reply(response, progress)
+            if flaw := wire.flaw(progress.host, reply.version, reply.status, reply.fields):
+                raise flaw
+            yield reply
+        finally:
+            response.close()
+
+    async def _request(
+        self, method: str, url: str, fields: Fields, body: Body, progress: "_Progress"
+    ) -> "_Response":
+        assert self._session is not None, "a Fetcher sends only inside its own context"
+        headers = wire.outgoing(method, url, fields, streams=not isinstance(body, bytes | None))
+        if isinstance(body, bytes) and len(body) > _PIECE:
+            headers.append(("Content-Length", str(len(body))))
+            body = _pieces(body)
+        try:
+            async with progress.bounded(Stage.CONNECT):
+                response = await self._session.request(
+                    method,
+                    URL(url, encoded=True),
+                    headers=headers,
+                    data=body if isinstance(body, bytes | None) else progress.watched(body),
+                    allow_redirects=False,
+                    trace_request_ctx=progress,
+                )
+        except (aiohttp.ClientError, OSError) as error:
+            raise diagnosis.of_head(error, progress.host) from error
+        assert isinstance(response, _Response)
+        return response
+
+
+class Reply:
+    """The answer to one request: its head, and the body as an async iterator of chunks.
+
+    `version` is that of HTTP, `peer` the numeric address that was dialled, `received` the bytes
+    of the body so far. Only reading to the end proves that the body is complete: one that stops
+    before its framing says so raises EndedEarly, and one without framing does if the connection
+    broke.
+    """
+
+    def __init__(self, response: "_Response", progress: "_Progress") -> None:
+        self._response = response
+        self._progress = progress
+        self.status = response.status
+        self.reason = wire.latin((response.reason or "").encode(errors="surrogateescape"))
+        self.fields = wire.incoming(response.raw_headers)
+        major, minor = response.version or (0, 9)
+        self.version = (major, minor)
+        self.peer = response.peer
+        self.received = 0
+
+    @property
+    def length(self) -> int | None:
+        """The bytes that the whole body has; None where the origin names no number."""
+        length = http.combined(self.fields, "content-length")
+        return int(length) if length and length.isdecimal() else None
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        host = self._progress.host
+        try:
+            async with self._progress.bounded(Stage.BODY):
+                chunk = await self._response.content.readany()
+        except (aiohttp.ClientError, OSError) as error:
+            raise diagnosis.of_body(error, host, self.received, self.length) from error
+        if not chunk and self._response.broke_off:
+            raise EndedEarly(host, self.received, self.length)
+        if not chunk:
+            raise StopAsyncIteration
+        self.received += len(chunk)
+        return chunk
+
+
+class _Response(aiohttp.ClientResponse):
+    """A response that notes who sent it, and does not wait for a connection that is gone."""
+
+    peer: str = ""
+    _wire: Any = None
+    _lost: "asyncio.Future[None] | None" = None
+
+    async def start(self, connection: Connection) -> Self:
+        """Read the head, unless the origin has already spoken without being asked.
+
+        aiohttp hands out an idle connection without looking whether bytes came meanwhile, and
+        would take them for the answer to this request (seen with 3.14.5).
+        """
+        if connection.protocol is None or connection.protocol.should_close:
+            raise aiohttp.ServerDisconnectedError
+        self._wire = connection.protocol
+        if connection.transport is not None:
+            self.peer = connection.transport.get_extra_info("peername")[0]
+        self._lost = self._wire.closed
+        await super().start(connection)
+        if self._lost is not None:
+            self._lost.add_done_callback(self._on_lost)
+        return self
+
+    def close(self) -> None:
+        """Let go of the connection: it is kept if the body was read to the end, else closed."""
+        if self._lost is not None:
+            self._lost.remove_done_callback(self._on_lost)
+            self._lost.remove_done_callback(_take)
+            self._lost.add_done_callback(_take)  # or the loop reports what nobody asked for
+        super().close()
+
+    @property
+    def broke_off(self) -> bool:
+        """Whether the connection ended in an error, which a body without framing cannot show."""
+        return isinstance(self._wire.exception(), aiohttp.ClientOSError)
+
+    def _on_lost(self, lost: "asyncio.Future[None]") -> None:
+        # After a bad chunk aiohttp closes the connection but leaves the reader waiting (3.14.5).
+        _take(lost)
+        if not self.content.is_eof() and self.content.exception() is None:
+            self.content.set_exception(aiohttp.ClientPayloadError("the connection was given up"))
+
+
+class _Progress:
+    """How far one request has come; ends it when a stage takes longer than it may."""
+
+    def __init__(self, host: str, patience: Patience) -> None:
+        self.host = host
+        self.stage = Stage.CONNECT
+        self._patience = patience
+        self._clock: asyncio.Timeout | None = None
+
+    @asynccontextmanager
+    async def bounded(self, stage: Stage) -> AsyncGenerator[None, None]:
+        """Raise TimedOut if this stage, or one entered meanwhile, takes too long."""
+        clock = asyncio.timeout(None)
+        try:
+            async with clock:
+                self._clock = clock
+                self.enter(stage)
+                yield
+        except TimeoutError as error:
+            if not clock.expired():
+                raise
+            raise TimedOut(self.host, self.stage, self._patience.of(self.stage)) from error
+        finally:
+            self._clock = None
+
+    def enter(self, stage: Stage) -> None:
+        """Begin a stage, with all its time before it."""
+        self.stage = stage
+        self._allow(self._patience.of(stage))
+
+    def _allow(self, seconds: float | None) -> None:
+        if self._clock is None:  # a name may be found after nobody waits for it any more
+            return
+        now = asyncio.get_running_loop().time()
+        self._clock.reschedule(None if seconds is None else now + seconds)
+
+    async def watched(self, body: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
+        """Pass a body on; the time that its source takes is not the origin's."""
+        self._allow(None)
+        async for chunk in body:
+            self.enter(Stage.UPLOAD)
+            yield chunk
+            self._allow(None)
+        self.enter(Stage.ANSWER)
+
+
+def _take(lost: "asyncio.Future[None]") -> None:
+    if not lost.cancelled():
+        lost.exception()
+
+
+def _tls_context() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _tracing() -> aiohttp.TraceConfig:
+    async def note(stage: Stage, _session: object, context: Any, _params: object) -> None:
+        context.trace_request_ctx.enter(stage)
+
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_queued_start.append(partial(note, Stage.QUEUE))
+    trace.on_connection_queued_end.append(partial(note, Stage.CONNECT))
+    trace.on_dns_resolvehost_start.append(partial(note, Stage.LOOKUP))
+    trace.on_dns_resolvehost_end.append(partial(note, Stage.CONNECT))
+    trace.on_connection_create_end.append(partial(note, Stage.ANSWER))
+    trace.on_connection_reuseconn.append(partial(note, Stage.ANSWER))
+    return trace
+
+
+async def _pieces(body: bytes) -> AsyncGenerator[bytes, None]:
+    for start in range(0, len(body), _PIECE):
+        yield body[start : start + _PIECE]
+
+
+def _digest(
+    credentials: Credentials | None, reply: Reply, method: str, url: str, body: Body
+) -> str | None:
+    if credentials is None or reply.status != 401 or not isinstance(body, bytes | None):
+        return None
+    target = URL(url, encoded=True).raw_path_qs
+    return proof.digest(credentials, reply.fields, method, target, body or b"")
