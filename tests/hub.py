@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Self
 
 from tcpnet.config import Settings, Source, merge
@@ -208,9 +208,11 @@ class Town:
 @asynccontextmanager
 async def town(**sections: dict[str, Any]) -> AsyncIterator[Town]:
     """A running hub with these settings and a way to bring people."""
-    async with running(settings(**sections)) as hub:
+    async with AsyncExitStack() as stack:
+        hub = await stack.enter_async_context(running(settings(**sections)))
         made = Town(hub)
         try:
             yield made
+            await stack.aclose()  # the hub ends first, so that people see how
         finally:
             await made.close()

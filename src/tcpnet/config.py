@@ -3,15 +3,19 @@
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from tcpnet.errors import ConfigError
 
 ENVIRONMENT: Final = "TCPNET_"
 """`TCPNET_ROOMS_HISTORY_LINES=5` sets `rooms.history_lines`."""
+
+
+Count = Annotated[int, Meta(ge=0)]
+Seconds = Annotated[float, Meta(ge=0)]
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True):
@@ -22,33 +26,33 @@ class Server(Section, frozen=True):
     """Where the hub listens and keeps its things."""
 
     host: str = "127.0.0.1"
-    port: int = 12005
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 12005
     data_dir: str = ""
     cache_dir: str = "cache"
     ephemeral: bool = False
-    log_level: str = "info"
-    log_format: str = "text"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
 
 
 class Rooms(Section, frozen=True):
     """Chat rooms."""
 
-    history_lines: int = 20
-    keep_empty_days: int = 7
-    max_rooms: int = 1000
+    history_lines: Count = 20
+    keep_empty_days: Count = 7
+    max_rooms: Count = 1000
 
 
 class Limits(Section, frozen=True):
     """What one person, or one address, may take."""
 
-    connections: int = 10_000
-    connections_per_address: int = 50
-    handshake_seconds: float = 10
-    login_seconds: float = 120
-    silence_seconds: float = 60
-    replies_per_second: float = 20
-    reply_burst: int = 100
-    outbox_bytes: int = 256 * 1024
+    connections: Count = 10_000
+    connections_per_address: Count = 50
+    handshake_seconds: Seconds = 10
+    login_seconds: Seconds = 120
+    silence_seconds: Seconds = 60
+    replies_per_second: Seconds = 20
+    reply_burst: Count = 100
+    outbox_bytes: Count = 256 * 1024
 
 
 class Settings(Section, frozen=True):

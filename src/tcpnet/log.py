@@ -9,9 +9,6 @@ from typing import Final
 session_id: ContextVar[str] = ContextVar("session_id", default="")
 """The session that the running task serves, set by that task."""
 
-LEVELS: Final = ("debug", "info", "warning", "error")
-FORMATS: Final = ("text", "json")
-
 # What the standard library puts on every record; all else came in by `extra`.
 _STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
 

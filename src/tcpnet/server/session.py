@@ -111,11 +111,14 @@ class Session:
         assert answer is not None, "a single question is never called off"
         return answer
 
-    async def lines(self, message: str = "", *, key: str, **more: Any) -> AsyncIterator[Answer]:
-        """Keep a question open and give each answer, until `call_off`."""
+    @contextmanager
+    def lines(self, message: str = "", *, key: str, **more: Any) -> Iterator[AsyncIterator[Answer]]:
+        """Keep a question open for the length of the block; its answers end with `call_off`.
+
+        A block, because a generator that is left early ends at some later time.
+        """
         with self._asking(message, key=key, keep=True, **more):
-            while (answer := await self._answer()) is not None:
-                yield answer
+            yield self._answers()
 
     def call_off(self) -> None:
         """End the standing question of `lines`; nothing happens where none is open."""
@@ -206,6 +209,10 @@ class Session:
     def _wake(self) -> None:
         if self._arrival is not None and not self._arrival.done():
             self._arrival.set_result(None)
+
+    async def _answers(self) -> AsyncIterator[Answer]:
+        while (answer := await self._answer()) is not None:
+            yield answer
 
     async def _answer(self) -> Answer | None:
         item = await self._next()

@@ -15,6 +15,7 @@ async def owned() -> AsyncIterator[Spawn]:
     A task that fails ends the block, as in a TaskGroup.
     """
     running: set[asyncio.Task[None]] = set()
+    failure: BaseException | None = None
     async with asyncio.TaskGroup() as group:
 
         def spawn(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -25,6 +26,10 @@ async def owned() -> AsyncIterator[Spawn]:
 
         try:
             yield spawn
-        finally:
-            for task in running:
-                task.cancel()
+        except BaseException as error:
+            # Raised below, or the group would wrap what only the block has to tell.
+            failure = error
+        for task in running:
+            task.cancel()
+    if failure is not None:
+        raise failure

@@ -50,12 +50,13 @@ async def _talk(session: Session, community: Community, room: Room, banner: str)
     seat = Seat(session.account, welcome, session.send_encoded, session.call_off)
     async with community.rooms.joined(room, seat):
         place = wording.place(room.id, len(room))
-        async for answer in session.lines(key="message", place=place, local=True):
-            try:
-                if await _heard(session, community, room, answer):
-                    return
-            except (UserError, BrokerError) as error:
-                session.tell(str(error), kind="error", mid=answer.mid or None)
+        with session.lines(key="message", place=place, local=True) as answers:
+            async for answer in answers:
+                try:
+                    if await _heard(session, community, room, answer):
+                        return
+                except (UserError, BrokerError) as error:
+                    session.tell(str(error), kind="error", mid=answer.mid or None)
 
 
 async def _heard(session: Session, community: Community, room: Room, answer: Answer) -> bool:

@@ -1,0 +1,148 @@
+"""The server as a real process: start, signals, folders, settings."""
+
+import asyncio
+import re
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tcpnet.protocol.items import Bye
+from tests.hub import Person
+from tests.processes import outcome, server
+
+SERVER = "tcpnet.cli.server"
+
+
+async def person(port: int, name: str) -> Person:
+    """Somebody at the menu of a process."""
+    made = await Person.dial(name, port)
+    await made.logs_in()
+    return made
+
+
+async def hang_up(*people: Person) -> None:
+    """Close the connections of these people."""
+    for someone in people:
+        assert someone.connection is not None
+        await someone.connection.close()
+
+
+async def test_it_says_where_it_listens_once_it_accepts(tmp_path: Path) -> None:
+    """The line of the brief, with the real port."""
+    async with server(tmp_path) as running:
+        assert re.fullmatch(r"Server listening at 127\.0\.0\.1/\d+", running.lines[0])
+        nina = await person(running.port, "Nina")
+        await nina.leaves()
+        await hang_up(nina)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send these signals")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_says_bye_and_ends_with_0_within_2_s(tmp_path: Path, number: int) -> None:
+    """Everybody is told, also somebody who has not logged in, and nothing is left behind."""
+    async with server(tmp_path) as running:
+        nina = await person(running.port, "Nina")
+        silent = await Person.dial("silent", running.port)
+        began = time.monotonic()
+
+        running.process.send_signal(number)
+        byes: list[Bye] = [await someone.gets(Bye) for someone in (nina, silent)]
+        status = await running.ended()
+
+        assert [bye.kind for bye in byes] == ["closing", "closing"]
+        assert status == 0
+        assert time.monotonic() - began < 2
+        assert "Traceback" not in await running.logged()
+        await hang_up(nina, silent)
+
+
+@pytest.mark.parametrize("what", ["data directory", "cache directory", "port"])
+async def test_a_second_server_is_refused_in_one_sentence(tmp_path: Path, what: str) -> None:
+    """Same port, same data or same cache: exit status 2, and the first goes on."""
+    async with server(tmp_path) as running:
+        data = tmp_path / ("data" if what == "data directory" else "data2")
+        cache = tmp_path / ("cache" if what == "cache directory" else "cache2")
+        port = running.port if what == "port" else 0
+        argv = ("--port", str(port), "--data-dir", str(data), "--cache-dir", str(cache))
+
+        status, out, err = await outcome(SERVER, *argv)
+
+        assert (status, out) == (2, "")
+        assert len(err.strip().split("\n")) == 1
+        assert re.search("in use|already uses", err)
+        nina = await person(running.port, "Nina")
+        await hang_up(nina)
+
+
+async def test_unread_mail_and_room_history_survive_a_kill(tmp_path: Path) -> None:
+    """What was acknowledged is there after kill -9, ids included."""
+    async with server(tmp_path) as running:
+        nina, jose = await person(running.port, "Nina"), await person(running.port, "Jose")
+        await nina.chooses(2)
+        await nina.answers("Enter your message: ", "Are you there Jose?")
+        await nina.answers("Enter recipent id: ", "Jose")
+        await nina.sees("Message sent!")
+        await nina.enters_room("3456", new=True)
+        nina.types("the first line", mid="m1")
+        await nina.sees("the first line")
+        running.process.kill()
+        await running.ended()
+        before = [nina.seen[0], jose.seen[0]]
+        await hang_up(nina, jose)
+
+    async with server(tmp_path) as running:
+        jose, nina = await person(running.port, "Jose"), await person(running.port, "Nina")
+        await jose.sees("You have 1 unread message.")
+        await jose.chooses(3)
+        await jose.sees("Are you there Jose? (from: Nina)")
+        await jose.enters_room("3456")
+        await jose.sees("(earlier) Nina> the first line")
+        await nina.enters_room("3456")
+        nina.types("the first line", mid="m1")
+        nina.types("exit")
+        await jose.sees("Nina closed")
+
+        assert [nina.seen[0].client_id, jose.seen[0].client_id] == [  # type: ignore[union-attr]
+            item.client_id  # type: ignore[union-attr]
+            for item in before
+        ]
+        assert jose.messages("chat") == ["(earlier) Nina> the first line"]
+        await hang_up(nina, jose)
+
+
+async def test_nobody_who_is_ephemeral_leaves_a_trace(tmp_path: Path) -> None:
+    """`--ephemeral` makes no data directory."""
+    async with server(tmp_path, "--ephemeral") as running:
+        nina = await person(running.port, "Nina")
+        await nina.enters_room("den", new=True)
+        await hang_up(nina)
+
+    assert not (tmp_path / "data").exists()
+
+
+async def test_an_unknown_setting_names_the_key_and_the_file(tmp_path: Path) -> None:
+    """One sentence and status 2."""
+    file = tmp_path / "hub.toml"
+    file.write_text("[rooms]\nhistory_linse = 5\n")
+
+    status, _, err = await outcome(SERVER, "--config", str(file), "--print-config")
+
+    assert status == 2
+    assert "rooms.history_linse" in err
+    assert str(file) in err
+
+
+async def test_the_lan_address_is_printed_to_copy(tmp_path: Path) -> None:
+    """A hub on all interfaces says what to type elsewhere, where there is a LAN."""
+    async with server(tmp_path, "--host", "0.0.0.0") as running:
+        assert running.lines[0] == f"Server listening at 0.0.0.0/{running.port}"
+        running.process.terminate()
+        assert running.process.stdout is not None
+        async with asyncio.timeout(20):
+            rest = (await running.process.stdout.read()).decode().split()
+
+    commands = [f"tcpnet-client {address}" for address in rest if address != "tcpnet-client"]
+    assert all(command.endswith(f":{running.port}") for command in commands)

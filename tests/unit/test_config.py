@@ -1,0 +1,101 @@
+"""Settings: what wins, and what is refused with which words."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tcpnet import config
+from tcpnet.config import Settings, Source
+from tcpnet.errors import ConfigError
+
+EXAMPLE = Path(__file__).parents[2] / "docs" / "tcpnet.example.toml"
+
+
+def test_the_example_file_holds_every_setting_with_its_default() -> None:
+    """The example is the manual: nothing is missing, nothing differs."""
+    tables = dict(config.from_file(EXAMPLE).tables)
+
+    assert tables == msgspec.to_builtins(Settings())
+
+
+def test_every_setting_of_the_example_has_a_reason() -> None:
+    """Each key, or the group it stands in, has a comment above it."""
+    explained = False
+    for line in EXAMPLE.read_text("utf-8").splitlines():
+        if line.startswith("#"):
+            explained = True
+        elif " = " in line:
+            assert explained, line
+        else:
+            explained = False
+
+
+def test_a_later_source_wins_and_is_named() -> None:
+    """Defaults, file, environment, flags: in this order."""
+    sources = [
+        Source("file", {"rooms": {"history_lines": 1, "max_rooms": 7}}),
+        config.from_environment({"TCPNET_ROOMS_HISTORY_LINES": "2", "HOME": "/x"}),
+        config.from_flags(["rooms.history_lines=3"]),
+    ]
+
+    settings, origins = config.merge(sources)
+
+    assert (settings.rooms.history_lines, settings.rooms.max_rooms) == (3, 7)
+    assert origins == {"rooms.history_lines": "--set", "rooms.max_rooms": "file"}
+
+
+def test_what_is_printed_can_be_read_again(tmp_path: Path) -> None:
+    """`--print-config` writes a settings file."""
+    settings, origins = config.merge([config.from_flags(['server.cache_dir=a \\ "b"'])])
+    file = tmp_path / "printed.toml"
+
+    file.write_text("\n".join(config.render(settings, origins)), "utf-8")
+
+    assert config.merge([config.from_file(file)])[0] == settings
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (Source("hub.toml", {"roms": {}}), "hub.toml: there is no section roms"),
+        (Source("hub.toml", {"rooms": {"x": 1}}), "hub.toml: there is no setting rooms.x"),
+        (Source("hub.toml", {"server": {"port": 70_000}}), "hub.toml: server.port: "),
+        (Source("hub.toml", {"server": {"log_level": "loud"}}), "hub.toml: server.log_level: "),
+        (Source("hub.toml", {"rooms": {"max_rooms": "5"}}), "hub.toml: rooms.max_rooms: "),
+        (config.from_flags(["server.port=abc"]), "--set: server.port: "),
+        (config.from_environment({"TCPNET_SERVER_PROT": "1"}), "no setting server.prot"),
+    ],
+)
+def test_a_wrong_setting_names_its_key_and_source(source: Source, words: str) -> None:
+    """Nothing is guessed and nothing is passed over."""
+    with pytest.raises(ConfigError) as caught:
+        config.merge([source])
+
+    assert words in str(caught.value)
+
+
+def test_a_value_in_the_place_of_a_section_is_refused(tmp_path: Path) -> None:
+    """`rooms = 5` is no table."""
+    file = tmp_path / "hub.toml"
+    file.write_text("rooms = 5\n")
+
+    with pytest.raises(ConfigError, match="rooms is a section"):
+        config.merge([config.from_file(file)])
+
+
+@pytest.mark.parametrize("word", ["port=1", "server.port", "="])
+def test_an_assignment_without_its_form_is_refused(word: str) -> None:
+    """`--set` takes section.key=value."""
+    with pytest.raises(ConfigError, match=r"section\.key=value"):
+        config.from_flags([word])
+
+
+def test_a_file_that_is_no_toml_or_not_there_is_named(tmp_path: Path) -> None:
+    """The path stands in the sentence."""
+    broken = tmp_path / "broken.toml"
+    broken.write_text("[rooms\n")
+
+    for path in (broken, tmp_path / "missing.toml"):
+        with pytest.raises(ConfigError, match=path.name):
+            config.from_file(path)
