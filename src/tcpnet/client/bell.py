@@ -25,8 +25,6 @@ class Bell:
         return True
 
     def _wanted(self, entry: Entry) -> bool:
-        if self.policy == "off" or entry.own or entry.earlier or entry.joined:
+        if self.policy == "off" or entry.own or entry.replayed or entry.joined:
             return False
-        if entry.mention or entry.direct:
-            return True
-        return self.policy == "all" and entry.kind == "chat"
+        return entry.summons or (self.policy == "all" and entry.kind == "chat")

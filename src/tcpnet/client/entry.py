@@ -5,6 +5,7 @@ import unicodedata
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tcpnet.protocol.items import Print
 from tcpnet.text import clean, clean_lines
@@ -39,6 +40,8 @@ class Entry(Struct, frozen=True, gc=False):
     """When it was said, or else when it arrived; seconds since 1970, UTC."""
     earlier: bool = False
     """Said before the person came: history."""
+    replayed: bool = False
+    """Earlier, or mail that the person asked to see: nothing to call anybody's attention to."""
     own: bool = False
     """The sender is this person, here or elsewhere."""
     mention: bool = False
@@ -56,6 +59,12 @@ class Entry(Struct, frozen=True, gc=False):
     def direct(self) -> bool:
         """Whether it was said to this person alone."""
         return self.kind == "direct"
+
+    @property
+    def summons(self) -> bool:
+        """Whether somebody wants this person: by name, by mail, or by a notice of mail."""
+        noticed = self.kind == "notice" and self.sender is not None and self.room is None
+        return not (self.own or self.replayed) and (self.mention or self.direct or noticed)
 
 
 class Pieces:
@@ -105,8 +114,11 @@ class Pieces:
         return [shown for item in aside for shown in self.take(item)]
 
 
-def harmless(item: Print, *, name: str, at: float, joined: bool, sent: bool, echo: bool) -> Entry:
-    """Turn a `print` into an entry, for the person of this name; `at`: when it arrived."""
+def harmless(item: Print, *, name: str, at: float, asked: bool = False) -> Entry:
+    """Turn a `print` into an entry, for the person of this name.
+
+    `at`: when it arrived, in seconds since 1970; `asked`: while the hub owed an answer.
+    """
     own = item.from_ is not None and item.from_ == name
     kind = item.kind if item.kind in KINDS else "info"
     # One line of one person: a line break in it could forge another person's.
@@ -121,12 +133,10 @@ def harmless(item: Print, *, name: str, at: float, joined: bool, sent: bool, ech
         seq=item.seq,
         at=at if item.at is None else item.at,
         earlier=item.earlier,
+        replayed=item.earlier or (asked and kind == "direct"),
         own=own,
         mention=item.from_ is not None and not own and mentions(said, name),
-        answers=item.mid if sent else None,
-        echo=echo and own,
         more=item.more,
-        joined=joined,
     )
 
 
@@ -163,14 +173,4 @@ def _same_text(one: Print, other: Print) -> bool:
 
 
 def _with(item: Print, message: str, *, more: bool) -> Print:
-    return Print(
-        message=message,
-        kind=item.kind,
-        from_=item.from_,
-        room=item.room,
-        seq=item.seq,
-        at=item.at,
-        mid=item.mid,
-        earlier=item.earlier,
-        more=more,
-    )
+    return replace(item, message=message, text=None, more=more)

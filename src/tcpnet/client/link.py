@@ -12,6 +12,7 @@ the exit status.
 """
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -27,6 +28,8 @@ LONGEST_PAUSE: Final = 30.0
 """Seconds between two dials: doubled each time, a fifth more or less."""
 
 LIVENESS: Final = Liveness()
+
+_log = logging.getLogger(__name__)
 
 
 class Listener(Protocol):
@@ -93,9 +96,9 @@ class Link:
         """Dial without waiting any longer."""
         self._hurry.set()
 
-    def leave(self, reason: str = "leaving") -> None:
-        """End: politely where there is a connection, else at once."""
-        self._left = self._left or End(reason, LEFT, farewell=True)
+    def leave(self, reason: str = "leaving", status: int = LEFT) -> None:
+        """End with this exit status: politely where there is a connection, else at once."""
+        self._left = self._left or End(reason, status, farewell=True)
         self._hurry.set()
         if self._visit:
             self._visit.leave(self._left)
@@ -160,6 +163,7 @@ class Link:
 
     def _tell(self, state: State) -> None:
         self.state = state
+        _log.info("%s, attempt %d %s", state.phase, state.attempt, state.reason)
         for listener in self._listeners:
             listener.on_state(state, time.time())
 

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable
 from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tcpnet.client.entry import Entry, Pieces, harmless
 from tcpnet.client.question import Question
@@ -106,7 +107,7 @@ class Screen:
         self.question: Question | None = None
         """What is being asked; None while the hub works (`waiting`) or there is no link."""
         self.place: str | None = None
-        """Where the last question put the person."""
+        """Where the hub last said that the person is."""
         self.progress: Progress | None = None
         """How far the running request is; its text is harmless."""
         self.files: dict[int, File] = {}
@@ -136,7 +137,7 @@ class Screen:
         unsent, self._unsent = self._unsent, []
         return unsent
 
-    def answer(self, text: str, *, question_id: int | None = None) -> Reply:
+    def answer(self, answer: str | int, *, question_id: int | None = None) -> Reply:
         """Answer the open question; what it returns must be sent.
 
         Raises UserError where nothing is asked, or something else than `question_id`.
@@ -147,11 +148,12 @@ class Screen:
         if question_id is not None and question_id != question.id:
             raise UserError(f"question {question_id} is no longer open")
         mid = self._new_mid()
-        self.pending[mid] = Sent(mid, "" if question.secret else text, question)
+        self.pending[mid] = Sent(mid, "" if question.secret else str(answer), question)
         if not question.keep:
             self.question = None
             self.files.clear()
-        return Reply(res_key=question.res_key, value=question.value(text), id=question.id, mid=mid)
+        value = question.value(answer) if isinstance(answer, str) else answer
+        return Reply(res_key=question.res_key, value=value, id=question.id, mid=mid)
 
     def shown(self, entries: Iterable[Entry]) -> Seen | None:
         """Note that these were really shown; what it returns must be sent."""
@@ -181,11 +183,8 @@ class Screen:
             case Progress():
                 self._follow(item)
             case File():
-                self.files[item.id] = File(
-                    id=item.id,
-                    name=clean(item.name),
-                    media_type=clean(item.media_type),
-                    size=item.size,
+                self.files[item.id] = replace(
+                    item, name=clean(item.name), media_type=clean(item.media_type)
                 )
             case Data():
                 self._fresh.append(_piece(item))
@@ -205,17 +204,14 @@ class Screen:
 
     def _show(self, prints: Iterable[tuple[Print, bool]], now: float) -> None:
         for item, joined in prints:
-            sent = self._acknowledged(item)
-            self._fresh.append(
-                harmless(
-                    item,
-                    name=self.name,
-                    at=now,
-                    joined=joined,
-                    sent=sent is not None,
-                    echo=sent is not None and sent.question.keep,
-                )
-            )
+            entry = harmless(item, name=self.name, at=now, asked=self.waiting)
+            if joined:
+                entry = replace(entry, joined=True)
+            elif sent := self._acknowledged(item):
+                entry = replace(entry, answers=sent.mid, echo=entry.own and sent.question.keep)
+            if item.place is not None:
+                self.place = clean(item.place)
+            self._fresh.append(entry)
 
     def _acknowledged(self, item: Print) -> Sent | None:
         # Somebody else's line may carry our mid by accident or malice: it acknowledges nothing.
@@ -239,17 +235,7 @@ class Screen:
 
     def _follow(self, item: Progress) -> None:
         over = item.total is not None and item.done >= item.total
-        self.progress = (
-            None
-            if over
-            else Progress(
-                id=item.id,
-                message=clean(item.message),
-                done=item.done,
-                total=item.total,
-                rate=item.rate,
-            )
-        )
+        self.progress = None if over else replace(item, message=clean(item.message))
 
     def _enter(self, item: Welcome, now: float) -> None:
         self.name, self.client_id = clean(item.name), item.client_id
@@ -264,7 +250,7 @@ class Screen:
                 now,
             )
             return
-        away = round(now - self._down_since)
+        away = max(0, round(now - self._down_since))  # a clock may be set back meanwhile
         self._down_since = None
         self._say(
             f"reconnected after {away} s as {self.name}:{self.client_id}; "

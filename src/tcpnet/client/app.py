@@ -1,0 +1,97 @@
+"""The client put together: the model, the link, one view, and the signals that end them."""
+
+import asyncio
+import importlib
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final, TextIO
+
+from tcpnet.client.address import Address
+from tcpnet.client.link import Link, Listener
+from tcpnet.client.ndjson import Ndjson
+from tcpnet.client.plain import Plain
+from tcpnet.client.screen import Screen, State
+from tcpnet.client.settings import Settings
+from tcpnet.client.stdin import Source
+from tcpnet.client.trace import Trace
+
+TERMINAL: Final = "tcpnet.client.terminal"
+"""Not imported above: the plain views never load its toolkit."""
+
+TRIES: Final = 5
+"""Dials after a loss where nobody may be watching."""
+
+
+async def live(
+    settings: Settings,
+    address: Address,
+    name: str,
+    *,
+    source: Source,
+    out: TextIO,
+    trace: TextIO | None = None,
+) -> State:
+    """Talk with the hub until it is over; how that came about. `settings.mode` is the view.
+
+    The hub is dialled while the view is still being loaded.
+    """
+    watched = settings.mode in ("full", "inline")
+    screen = Screen(str(address), name)
+    listeners: list[Listener] = [screen]
+    record = Trace(trace) if trace else None
+    if record:
+        listeners.append(record)
+    link = Link(
+        address,
+        name,
+        listeners,
+        timeout=settings.timeout,
+        tries=(None if watched else TRIES) if settings.reconnect else 0,
+        trace=record.sent if record else None,
+    )
+    with _signals(link):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(link.run())
+            if settings.mode == "json":
+                program = Ndjson(screen, link, source, out)
+                listeners.append(program)
+                await program.run()
+            elif settings.mode == "plain":
+                await Plain(screen, link, source, out).run()
+            else:
+                terminal = await asyncio.to_thread(
+                    importlib.import_module, "tcpnet.client.terminal"
+                )
+                await terminal.run(screen, link, settings)
+            link.leave()
+    return screen.state
+
+
+@contextmanager
+def _signals(link: Link) -> Iterator[None]:
+    """Leave politely when the process is told to end; told twice, it ends at once.
+
+    Interrupts are asyncio's own business: it cancels, and everything is put away on the way out.
+    """
+    loop = asyncio.get_running_loop()
+    told: set[int] = set()
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        if number in told:
+            raise SystemExit(128 + number)
+        told.add(number)
+        loop.call_soon_threadsafe(link.leave, "terminated", 128 + number)
+
+    before = {}
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows knows no hang-up
+        # Who was started with hang-ups ignored, as by nohup, goes on ignoring them.
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            before[number] = signal.signal(number, leave)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

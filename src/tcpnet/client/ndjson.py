@@ -1,0 +1,148 @@
+"""The view for programs: one JSON object a line, out and in.
+
+Out, each with `v` (1) and `ts` (seconds since 1970), ASCII: the hub's items by their `type`, with
+the body's own keys and nothing made harmless but by escapes; `{"type": "state", "state": …}`;
+`{"type": "error", "code": …}` for a line that could not be taken. In: `{"id": 7, "value": 5}`
+answers question 7; `{"type": "cancel"}`, `{"type": "get", "id": 1, "offset": 0}` and
+`{"type": "bye"}` do what they say.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TextIO
+
+from tcpnet.client.link import Link
+from tcpnet.client.paper import is_closed_pipe
+from tcpnet.client.screen import Entry, Screen, State
+from tcpnet.client.stdin import Reading, Source
+from tcpnet.client.visit import LEFT
+from tcpnet.errors import TcpnetError, UserError
+from tcpnet.protocol import codec
+from tcpnet.protocol.items import FromClient, FromServer
+
+VERSION: Final = 1
+
+PATIENCE: Final = 30.0
+"""Seconds that the end of input waits for the hub."""
+
+
+class Refused(TcpnetError):
+    """A line of input that cannot be taken; `code` is for programs."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class Ndjson:
+    """Writes every item and state, and takes answers with the id of their question."""
+
+    def __init__(
+        self, screen: Screen, link: Link, source: Source, out: TextIO, *, patience: float = PATIENCE
+    ) -> None:
+        self._screen, self._link, self._source, self._out = screen, link, source, out
+        self._patience = patience
+        self._loop = asyncio.get_running_loop()
+        self._over: asyncio.Future[int] = self._loop.create_future()
+        self._ended = False
+
+    async def run(self) -> int:
+        """Write and answer until the link has ended; the exit status. Raises OSError."""
+        self._reading = Reading(self._source, self._take, self._input_ended)
+        return await self._over
+
+    def on_item(self, item: FromServer, now: float) -> None:
+        """Write an item that the screen has taken."""
+        header = json.loads(codec.encode(item))["headers"][0]
+        self._write(now, {"type": header["type"], **header["body"]})
+        shown = [event for event in self._screen.fresh() if isinstance(event, Entry)]
+        if seen := self._screen.shown(shown):
+            self._link.send(seen)
+        self._leave_at_the_end()
+
+    def on_state(self, state: State, now: float) -> None:
+        """Write how the link stands."""
+        line: dict[str, object] = {"type": "state", "state": state.phase}
+        if state.reason:
+            line["reason"] = state.reason
+        if state.retry_at is not None:
+            line["attempt"] = state.attempt
+            line["retry-in"] = round(max(0.0, state.retry_at - self._loop.time()), 3)
+        self._write(now, line)
+        for text in self._screen.unsent():
+            self._write(now, {"type": "unsent", "value": text})
+        if state.status is not None and not self._over.done():
+            self._over.set_result(state.status)
+
+    def _write(self, now: float, line: Mapping[str, object]) -> None:
+        if self._over.done():
+            return
+        try:
+            self._out.write(json.dumps({"v": VERSION, "ts": round(now, 3), **line}) + "\n")
+            self._out.flush()
+        except OSError as error:
+            if is_closed_pipe(error):
+                self._over.set_result(LEFT)
+            else:
+                self._over.set_exception(error)
+
+    def _take(self, line: str) -> None:
+        self._reading.taken()
+        if not line.strip():
+            return
+        try:
+            self._obey(_parsed(line))
+        except Refused as error:
+            refusal = {"type": "error", "code": error.code, "message": str(error)}
+            self._write(time.time(), refusal)
+
+    def _obey(self, wish: dict[str, Any]) -> None:
+        match wish:
+            case {"type": "bye"}:
+                self._link.leave()
+            case {"type": "cancel"}:
+                self._send(self._screen.cancel())
+            case {"type": "get", "id": int(file_id), "offset": int(offset)}:
+                self._send(_allowed("stale_id", lambda: self._screen.get(file_id, offset)))
+            case {"type": "get"}:
+                raise Refused("bad_value", "get has a whole id and offset")
+            case {"type": str(other)} if other != "reply":
+                raise Refused("unknown_type", f"there is nothing called {other}")
+            case {"id": int(id_), "value": str() | int() as value} if not isinstance(value, bool):
+                answer = self._screen.answer
+                self._send(_allowed("stale_id", lambda: answer(value, question_id=id_)))
+            case _:
+                raise Refused("bad_value", "an answer has a whole id, and a value: text or whole")
+
+    def _send(self, item: FromClient | None) -> None:
+        if item is not None:
+            self._link.send(item)
+
+    def _input_ended(self) -> None:
+        self._ended = True
+        # As a plain function: what waits longer than this waits for nobody.
+        self._loop.call_later(self._patience, self._link.leave, "end of input")
+        self._leave_at_the_end()
+
+    def _leave_at_the_end(self) -> None:
+        if self._ended and self._screen.question is not None and not self._screen.pending:
+            self._link.leave("end of input")
+
+
+def _parsed(line: str) -> dict[str, Any]:
+    try:
+        wish = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise Refused("bad_json", str(error)) from error
+    if not isinstance(wish, dict):
+        raise Refused("bad_json", "one object a line")
+    return wish
+
+
+def _allowed(code: str, make: Callable[[], FromClient]) -> FromClient:
+    try:
+        return make()
+    except UserError as error:
+        raise Refused(code, str(error)) from error

@@ -1,0 +1,212 @@
+"""The plain view: lines out, lines in, no escape sequence.
+
+For pipes, recordings and terminals that can do nothing else. What is written is what the hub
+says, character for character. Where nobody sees the input being typed, an answer is written after
+its prompt, so that a recording reads like the screen; a secret never is.
+"""
+
+import asyncio
+from collections import deque
+from typing import Final, TextIO
+
+from tcpnet.client.link import Link
+from tcpnet.client.paper import Paper, is_closed_pipe
+from tcpnet.client.screen import Entry, Question, Screen, State
+from tcpnet.client.stdin import Reading, Source
+from tcpnet.client.visit import LEFT, LOST
+
+PATIENCE: Final = 30.0
+"""Seconds that the end of input waits for the hub."""
+
+ACKNOWLEDGED: Final = 5.0
+"""Seconds after which a line in a room counts as taken by a hub that acknowledges none."""
+
+MARK: Final = "== "
+"""Begins a line that the client says by itself."""
+
+
+class Plain:
+    """Writes what happens, and answers each question with the next line of input.
+
+    One answer at a time: the next line waits until the hub has taken the last one, or a `bye`
+    would be followed into the room by what was meant for the menu.
+    """
+
+    def __init__(
+        self,
+        screen: Screen,
+        link: Link,
+        source: Source,
+        out: TextIO,
+        *,
+        patience: float = PATIENCE,
+        acknowledged: float = ACKNOWLEDGED,
+    ) -> None:
+        self._screen, self._link, self._source = screen, link, source
+        self._paper = Paper(out)
+        self._patience, self._acknowledged = patience, acknowledged
+        self._lines: deque[str] = deque()
+        self._hidden = False
+        self._secret: str | None = None  # typed while hidden: it answers a secret, or nothing
+        self._ended = False
+        self._impatient = False
+        self._ack_timer: asyncio.TimerHandle | None = None
+        self._end_timer: asyncio.TimerHandle | None = None
+        self._due = False
+
+    async def run(self) -> int:
+        """Show and answer until the link has ended; the exit status. Raises OSError."""
+        self._loop = asyncio.get_running_loop()
+        self._over: asyncio.Future[int] = self._loop.create_future()
+        self._screen.on_change = self._wake
+        self._reading = Reading(self._source, self._typed, self._input_ended)
+        self._wake()
+        try:
+            return await self._over
+        finally:
+            self._hide(False)
+            self._stop(self._ack_timer)
+            self._stop(self._end_timer)
+
+    def _wake(self) -> None:
+        # All that arrives in one tick is written and flushed together.
+        if not self._due:
+            self._due = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._due = False
+        if self._over.done():
+            return
+        try:
+            self._show()
+            self._answer()
+            self._paper.flush()
+        except OSError as error:
+            self._broken(error)
+        except Exception as error:
+            self._over.set_exception(error)
+
+    def _broken(self, error: OSError) -> None:
+        if is_closed_pipe(error):
+            self._over.set_result(LEFT)
+        else:
+            self._over.set_exception(error)
+
+    def _show(self) -> None:
+        shown: list[Entry] = []
+        for event in self._screen.fresh():
+            match event:
+                case Entry():
+                    self._write(event)
+                    shown.append(event)
+                case State(phase="lost"):
+                    self._lost()
+                case State(phase="ended", status=int(status)):
+                    self._report_unsent()
+                    self._paper.end_line()
+                    self._over.set_result(status)
+                case _:
+                    pass  # the open question is looked at below, pieces are pulled by nobody here
+        self._paper.flush()
+        if seen := self._screen.shown(shown):
+            self._link.send(seen)
+
+    def _write(self, entry: Entry) -> None:
+        if entry.echo and self._source.terminal:
+            return  # it stands there already, typed
+        mark = MARK if entry.kind == "state" else ""
+        self._paper.write(mark + entry.message, more=entry.more)
+
+    def _answer(self) -> None:
+        while not self._over.done():
+            question = self._screen.question
+            self._hide(question is not None and question.secret)
+            if question is None or self._awaits_acknowledgement(question):
+                break
+            self._paper.prompt(question.prompt)
+            line = self._next_line(question)
+            if line is None:
+                break
+            self._paper.answer("" if question.secret else line)
+            self._link.send(self._screen.answer(line))
+            self._start_timers()
+        self._leave_at_the_end()
+
+    def _awaits_acknowledgement(self, question: Question) -> bool:
+        return question.keep and bool(self._screen.pending) and not self._impatient
+
+    def _next_line(self, question: Question) -> str | None:
+        if question.secret and self._source.terminal:
+            line, self._secret = self._secret, None
+            return line
+        if not self._lines:
+            return None
+        self._reading.taken()
+        return self._lines.popleft()
+
+    def _typed(self, line: str) -> None:
+        if self._hidden:
+            self._reading.taken()
+            self._secret = line
+            self._wake()
+            return
+        if self._source.terminal:
+            self._paper.was_entered()
+        self._lines.append(line)
+        self._wake()
+
+    def _hide(self, hidden: bool) -> None:
+        if self._source.terminal and hidden != self._hidden:
+            self._hidden, self._secret = hidden, None
+            self._source.hide(hidden)
+
+    def _lost(self) -> None:
+        """Answer nothing with lines that were meant for questions that are gone."""
+        ahead = self._ended or bool(self._lines)
+        self._report_unsent()
+        if ahead and not self._source.terminal:
+            self._link.leave(f"the connection to {self._link.address} is lost", LOST)
+
+    def _report_unsent(self) -> None:
+        lines = self._screen.unsent()
+        if self._source.terminal:
+            lines += self._lines
+        elif self._lines:
+            # Not their words: any of them may be a password.
+            lines.append(f"({len(self._lines)} more of the input)")
+        self._lines.clear()
+        for line in lines:
+            self._paper.write(f"{MARK}not sent: {line}")
+
+    def _input_ended(self) -> None:
+        self._ended = True
+        self._start_timers()
+        self._wake()
+
+    def _leave_at_the_end(self) -> None:
+        if not self._ended or self._lines:
+            return
+        question = self._screen.question
+        if question is not None and not self._awaits_acknowledgement(question):
+            self._link.leave("end of input")
+
+    def _start_timers(self) -> None:
+        self._impatient = False
+        self._stop(self._ack_timer)
+        self._ack_timer = self._loop.call_later(self._acknowledged, self._lose_patience)
+        if self._ended:
+            self._stop(self._end_timer)
+            self._end_timer = self._loop.call_later(self._patience, self._give_up)
+
+    def _lose_patience(self) -> None:
+        self._impatient = True
+        self._wake()
+
+    def _give_up(self) -> None:
+        self._link.leave("end of input", LOST if self._lines else LEFT)
+
+    @staticmethod
+    def _stop(timer: asyncio.TimerHandle | None) -> None:
+        if timer is not None:
+            timer.cancel()
