@@ -1,6 +1,6 @@
-"""The files of pages, open: one being written, one being read. Every call here may block.
+"""The files of pages while they are open: one being written, one being read.
 
-Nothing here knows the event loop: the store calls all of it from threads.
+Every call may block. Nothing here knows the event loop: the store calls all of it from threads.
 """
 
 import os
@@ -10,9 +10,9 @@ from io import FileIO
 from pathlib import Path
 from typing import Final
 
-from tcpnet.proxy import pickles
+from tcpnet.proxy import heads, pickles
 from tcpnet.proxy.entry import Entry
-from tcpnet.proxy.pickles import DamagedPage
+from tcpnet.proxy.heads import DamagedPage
 
 # One read of this many bytes finds the head of nearly every page.
 _TAIL: Final = 4096
@@ -26,8 +26,8 @@ _READ_FLAGS: Final = (
 _CREATE_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
-def open_to_read(path: Path) -> FileIO:
-    """Open a file of the cache unbuffered. Raises OSError."""
+def open_to_read(path: str) -> FileIO:
+    """Open a file of the cache, unbuffered. Raises OSError."""
     return FileIO(os.open(path, _READ_FLAGS), "rb")
 
 
@@ -36,12 +36,12 @@ def read_at(file: FileIO, offset: int, size: int) -> bytes:
     file.seek(offset)
     data = file.read(size)
     if data is None or len(data) != size:
-        raise DamagedPage("the file is cut off")
+        raise DamagedPage("it is cut off")
     return data
 
 
 def write_all(file: FileIO, data: bytes) -> None:
-    """Write all of `data`: a nearly full disk takes a part first. Raises OSError."""
+    """Write all of `data`: a nearly full disk takes a part of it first. Raises OSError."""
     view = memoryview(data)
     while view:
         view = view[file.write(view) :]
@@ -51,49 +51,42 @@ def head_ending_at(file: FileIO, end: int, secret: bytes, identifier: str) -> by
     """Return the head whose seal ends at `end`, checked. Raises DamagedPage and OSError."""
     start = max(0, end - _TAIL)
     tail = read_at(file, start, end - start)
-    size = pickles.sealed_size(tail[-pickles.SEAL_SIZE :])
-    if size > end - pickles.SEAL_SIZE:
-        raise DamagedPage("the seal speaks of more than there is")
-    if size > len(tail) - pickles.SEAL_SIZE:
-        tail = read_at(file, end - pickles.SEAL_SIZE - size, size + pickles.SEAL_SIZE)
-    record = tail[-pickles.SEAL_SIZE - size : -pickles.SEAL_SIZE]
-    pickles.check(secret, identifier, record, tail[-pickles.SEAL_SIZE :])
-    return record
+    size = heads.sealed_size(tail[-heads.SEAL_SIZE :]) + heads.SEAL_SIZE
+    if len(tail) < size <= end:
+        tail = read_at(file, end - size, size)
+    return heads.unseal(secret, identifier, tail)
 
 
 def last_whole_head(file: FileIO, size: int, secret: bytes, identifier: str) -> tuple[bytes, int]:
-    """Walk a file whose end is torn; return the last head that is whole, and where its seal ends.
+    """Walk a file whose end is torn; return its last whole head and where the seal of it ends.
 
     Raises DamagedPage and OSError.
     """
-    at = _heads_start(file, size)
     found: tuple[bytes, int] | None = None
+    at = _end_of_digests(file)
     while at < size:
         try:
-            length = pickles.framed_size(read_at(file, at, pickles.FRAME_HEADER))
-            end = at + length + pickles.SEAL_SIZE
-            found = head_ending_at(file, end, secret, identifier), end
+            at += heads.framed_size(read_at(file, at, heads.FRAME_SIZE)) + heads.SEAL_SIZE
+            found = head_ending_at(file, at, secret, identifier), at
         except DamagedPage:
             break
-        at = end
     if found is None:
-        raise DamagedPage("no head is whole")
+        raise DamagedPage("it has no whole head")
     return found
 
 
-def _heads_start(file: FileIO, size: int) -> int:
-    at = 0
-    while at < size:
-        start = read_at(file, at, len(pickles.END_OF_BODY))
-        if start == pickles.END_OF_BODY:
-            at += len(start)
-            return at + pickles.bytes_size(read_at(file, at, pickles.BYTES_HEADER))
-        length = pickles.bytes_size(read_at(file, at, pickles.BYTES_HEADER))
-        # Only chunks of full size may follow each other: the walk is short however large the file.
-        at += length
-        if length < pickles.FULL_RECORD and read_at(file, at, len(start)) != pickles.END_OF_BODY:
+def _end_of_digests(file: FileIO) -> int:
+    at, last = 0, pickles.FULL_RECORD
+    # Only full chunks may follow each other: the walk is short, however large the file.
+    while last == pickles.FULL_RECORD:
+        if read_at(file, at, len(pickles.END_OF_BODY)) == pickles.END_OF_BODY:
             break
-    raise DamagedPage("the body has no end")
+        last = pickles.bytes_size(read_at(file, at, pickles.BYTES_START))
+        at += last
+    if read_at(file, at, len(pickles.END_OF_BODY)) != pickles.END_OF_BODY:
+        raise DamagedPage("its body has no end")
+    at += len(pickles.END_OF_BODY)
+    return at + pickles.bytes_size(read_at(file, at, pickles.BYTES_START))
 
 
 class ChunkFile:
@@ -109,10 +102,10 @@ class ChunkFile:
         """Return the content of the record at `offset`. Raises DamagedPage and OSError."""
         with self._lock:
             record = read_at(self._opened(), offset, size)
-        return pickles.bytes_content(record, digest)
+        return pickles.content(record, digest)
 
     def close(self) -> None:
-        """Close the file, after the read under way."""
+        """Close the file; waits for no more than the chunk that is being read."""
         with self._lock:
             self._closed = True
             if self._file is not None:
@@ -120,50 +113,52 @@ class ChunkFile:
 
     def _opened(self) -> FileIO:
         if self._closed:
-            raise DamagedPage("the file was closed meanwhile")
+            raise DamagedPage("it was closed meanwhile")
         if self._file is None:
             self._file = self._opener()
         return self._file
 
 
 class PageFile:
-    """A stored page, open: `entry` was checked, its chunks are as they are read.
+    """A stored page of any size, open: its head was checked, its chunks are as they are read.
 
     `end` is where the last head's seal ends. Raises DamagedPage and OSError.
     """
 
-    def __init__(self, path: Path, identifier: str, secret: bytes, end: int) -> None:
+    def __init__(self, path: str, identifier: str, secret: bytes, end: int) -> None:
         file = open_to_read(path)
         try:
-            head, self.entry = pickles.read_entry(head_ending_at(file, end, secret, identifier))
+            head, self.entry = heads.read_entry(head_ending_at(file, end, secret, identifier))
+            pickles.check_size(head.length, end)
             digests = read_at(file, *pickles.digests_span(head.length))
-            self._digests = pickles.split_digests(pickles.bytes_content(digests, head.digest))
-            self.used_at = os.fstat(file.fileno()).st_mtime
+            self._digests = pickles.split_digests(pickles.content(digests, head.digest))
         except BaseException:
             file.close()
             raise
-        self.length = head.length
+        self._length = head.length
         self._chunks = ChunkFile(lambda: file)
 
     def chunks(self, first: int, last: int) -> bytes:
         """Return the chunks from `first` to before `last`. Raises DamagedPage and OSError."""
         return b"".join(
-            self._chunks.chunk(*pickles.chunk_span(self.length, number), self._digests[number])
-            for number in range(first, last)
+            [
+                self._chunks.chunk(*pickles.chunk_span(self._length, number), self._digests[number])
+                for number in range(first, last)
+            ]
         )
 
     def close(self) -> None:
-        """Close the file, after the read under way."""
+        """Close the file; waits for no more than the chunk that is being read."""
         self._chunks.close()
 
 
 class PartFile:
-    """A page being written: its chunks, then the rest, then its name. Raises OSError.
+    """A page being written: its chunks, then what follows them, then its name. Raises OSError.
 
-    The file is made by the first chunk, or by `finish`; after `discard` nothing is written.
+    The file is made by the first write; after `discard` nothing is written any more.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str) -> None:
         self.digests: list[bytes] = []
         self.is_named = False
         self._path = path
@@ -180,27 +175,31 @@ class PartFile:
                 write_all(self._opened(), record)
                 self.digests.append(digest)
 
-    def finish(self, secret: bytes, identifier: str, entry: Entry, length: int) -> int:
-        """Write what follows the body and close; return the size of the file."""
-        digests = pickles.bytes_record(b"".join(self.digests))
-        head = pickles.head_record(entry, length, pickles.digest(digests))
-        seal = pickles.seal(secret, identifier, head)
+    def finish(self, rest: bytes, secret: bytes, entry: Entry, length: int) -> int:
+        """Write the last chunk and what follows it, and close; return the size of the file.
+
+        Raises DamagedPage when the head is too large, and OSError.
+        """
+        last = pickles.bytes_record(rest) if rest else b""
+        if rest:
+            self.digests.append(pickles.digest(last))
+        last += pickles.closing(self.digests, secret, entry, length)
         with self._lock, self._opened() as file:
-            write_all(file, b"".join((pickles.END_OF_BODY, digests, head, seal)))
+            write_all(file, last)
             return file.tell()
 
     def copy(self, source: FileIO, end: int, sealed: bytes) -> int:
-        """Take another file up to `end`, add a sealed head and close; return the size."""
+        """Take another page's records up to `end`, add a sealed head and close; return the size."""
         with self._lock, self._opened() as file:
             for at in range(0, end, pickles.CHUNK):
                 write_all(file, read_at(source, at, min(pickles.CHUNK, end - at)))
             write_all(file, sealed)
         return end + len(sealed)
 
-    def move(self, path: Path) -> None:
+    def move(self, path: str) -> None:
         """Give the finished file its name, in place of an older one."""
         with self._lock:
-            self._path.replace(path)
+            Path(self._path).replace(path)
             self._path = path
             self.is_named = True
 
@@ -214,7 +213,7 @@ class PartFile:
             self._discarded = True
             if self._file is not None:
                 self._file.close()
-                self._path.unlink(missing_ok=True)
+                Path(self._path).unlink()
 
     def _opened(self) -> FileIO:
         if self._file is None:

@@ -11,7 +11,7 @@ from tcpnet.proxy.entry import Entry, Fields
 MAX_VARIANTS: Final = 32
 """Variants kept of one URL: an origin that varies on everything must not fill the cache."""
 
-# What CPython takes for a held page beside its text, and for each field: sums of sys.getsizeof.
+# What CPython takes beside the text, for a held page and for each of its fields: sys.getsizeof.
 _HELD_OVERHEAD: Final = 768
 _FIELD_OVERHEAD: Final = 160
 
@@ -21,7 +21,8 @@ class Page:
     """A stored response as the index knows it.
 
     `identifier` names its file, `length` counts the body's bytes and `size` the file's. Times are
-    UTC seconds; `last_modified` is the origin's own word, "" without one.
+    UTC seconds; `noted_at` is the last use that the disk knows of. `last_modified` is the origin's
+    own word, "" without one.
     """
 
     identifier: str
@@ -32,6 +33,7 @@ class Page:
     requested_at: float
     received_at: float
     used_at: float
+    noted_at: float
     length: int
     size: int
 
@@ -129,10 +131,11 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A whole page in memory."""
+    """A whole page in memory; `size` is that of its file, in bytes."""
 
     entry: Entry
     body: bytes
+    size: int
 
 
 class Front:
@@ -164,7 +167,7 @@ class Front:
     def freshen(self, identifier: str, entry: Entry) -> None:
         """Give a page, if it is held, a newer head."""
         if held := self._held.get(identifier):
-            self.put(identifier, Held(entry, held.body))
+            self.put(identifier, Held(entry, held.body, held.size))
 
     def drop(self, identifier: str) -> None:
         """Let a page go."""
@@ -177,5 +180,4 @@ def _newest_first(page: Page) -> float:
 
 
 def _cost(held: Held) -> int:
-    text = sum(len(name) + len(value) + _FIELD_OVERHEAD for name, value in held.entry.fields)
-    return len(held.body) + text + _HELD_OVERHEAD
+    return held.size + _HELD_OVERHEAD + _FIELD_OVERHEAD * len(held.entry.fields)

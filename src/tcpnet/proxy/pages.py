@@ -13,12 +13,12 @@ from types import TracebackType
 from typing import Final, Self, TypeVar
 
 from tcpnet.lock import FolderLock
-from tcpnet.proxy import pickles
+from tcpnet.proxy import heads
 from tcpnet.proxy.entry import Entry
 from tcpnet.proxy.files import PageFile, PartFile
 from tcpnet.proxy.folder import Folder, Found
+from tcpnet.proxy.heads import DamagedPage
 from tcpnet.proxy.index import Front, Held, Index, Page
-from tcpnet.proxy.pickles import DamagedPage
 from tcpnet.proxy.reader import Reader
 from tcpnet.proxy.spool import Allowance, Spool
 from tcpnet.proxy.writer import Writer
@@ -32,6 +32,8 @@ _BATCH: Final = 256
 # Waits (seconds) for whoever has a file open to let go of its name; only Windows needs them.
 _RENAME_WAITS: Final = (0.02, 0.2, 1.0, 5.0)
 _THREADS: Final = 4
+# Seconds between notes on disk of a page's uses: they only order evictions after a restart.
+_USE_GRAIN: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,33 +144,17 @@ class PageStore:
         held = self._front.get(page.identifier) if page in self._index else None
         if held is not None:
             self._stats.memory_hits += 1
-            self._index.touch(page, time.time())
+            self._use(page)
         return held
 
     async def open(self, page: Page) -> Reader | None:
         """Open a page for reading; None when it is gone or damaged, which makes it a miss."""
-        if held := self.held(page):
-            return self._reader(page, held)
-        if page not in self._index:
-            return None
-        opening = self._threads.submit(self._read, page.identifier, page.size)
-        try:
-            found = await asyncio.wrap_future(opening)
-        except (DamagedPage, OSError) as error:
-            self._lose(page, error)
-            return None
-        except asyncio.CancelledError:
-            opening.add_done_callback(_close_unused)
-            raise
-        self._stats.disk_hits += 1
-        self._index.touch(page, time.time())
-        if isinstance(found, Held) and page in self._index:
-            self._front.put(page.identifier, found)
-        return self._reader(page, found)
+        source = self.held(page) or await self._from_disk(page)
+        return Reader(page, source, self._threads, self._lose) if source else None
 
     def write(self, entry: Entry) -> Writer:
         """Begin to store a response, of which `entry` is the whole head."""
-        part = self._folder.create(pickles.identify(entry.url, entry.vary))
+        part = self._folder.create(heads.identify(entry.url, entry.vary))
         spool = Spool(part, self._threads, self._allowance)
         return Writer(entry, spool, self.limits.page, self._keep)
 
@@ -179,9 +165,7 @@ class PageStore:
         """
         if (entry.url, entry.vary) != (page.url, page.vary):
             raise ValueError("a page keeps its URL and its variant")
-        self._index.freshen(
-            page, entry.requested_at, entry.received_at, pickles.last_modified(entry)
-        )
+        self._index.freshen(page, entry.requested_at, entry.received_at, heads.last_modified(entry))
         self._front.freshen(page.identifier, entry)
         self._stats.freshened += 1
         if page not in self._index:
@@ -212,17 +196,51 @@ class PageStore:
             self.remove(page)
         return len(pages)
 
-    def _reader(self, page: Page, source: Held | PageFile) -> Reader:
-        return Reader(page, source, self._threads, self._lose)
+    async def _from_disk(self, page: Page) -> Held | PageFile | None:
+        while page in self._index:
+            size = page.size
+            try:
+                source = await self._opened(page)
+            except (DamagedPage, FileNotFoundError) as error:
+                # What is being renamed or rewritten just now is not damaged: look again after it.
+                await self._in(self._names, int)
+                if page in self._index and page.size == size:
+                    self._lose(page, error)
+            except OSError as error:
+                log.warning("page not read", extra={"page": page.identifier, "error": str(error)})
+                return None
+            else:
+                if page.size == size:
+                    self._note_hit(page, source)
+                    return source
+                _close(source)
+        return None
 
-    def _read(self, identifier: str, size: int) -> Held | PageFile:
-        file = self._folder.open(identifier, size)
-        if file.length > self.limits.memory_page:
-            return file
+    async def _opened(self, page: Page) -> Held | PageFile:
+        opening = self._threads.submit(self._read, page.identifier, page.size, page.length)
         try:
-            return Held(file.entry, file.chunks(0, pickles.chunk_count(file.length)))
-        finally:
-            file.close()
+            return await asyncio.wrap_future(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_unused)
+            raise
+
+    def _read(self, identifier: str, size: int, length: int) -> Held | PageFile:
+        if length > self.limits.memory_page:
+            return self._folder.open(identifier, size)
+        return Held(*self._folder.read(identifier, size), size)
+
+    def _note_hit(self, page: Page, source: Held | PageFile) -> None:
+        self._stats.disk_hits += 1
+        self._use(page)
+        if isinstance(source, Held) and page in self._index:
+            self._front.put(page.identifier, source)
+
+    def _use(self, page: Page) -> None:
+        now = time.time()
+        self._index.touch(page, now)
+        if abs(now - page.noted_at) > _USE_GRAIN:
+            page.noted_at = now
+            self._names.submit(self._folder.note_use, page.identifier, now)
 
     def _lose(self, page: Page, error: Exception) -> None:
         log.warning("stored page dropped", extra={"page": page.identifier, "error": str(error)})
@@ -232,28 +250,30 @@ class PageStore:
 
     async def _keep(self, entry: Entry, spool: Spool) -> Page:
         """Turn what was spooled into a page. Raises DamagedPage and OSError."""
-        identifier = pickles.identify(entry.url, entry.vary)
+        identifier = heads.identify(entry.url, entry.vary)
         size = await self._in(
             self._names, self._folder.finish, spool.part, spool.tail, entry, spool.received
         )
         await self._name(spool.part, identifier)
         spool.release()
+        now = time.time()
         page = Page(
             identifier=identifier,
             url=entry.url,
             vary=entry.vary,
             status=entry.status,
-            last_modified=pickles.last_modified(entry),
+            last_modified=heads.last_modified(entry),
             requested_at=entry.requested_at,
             received_at=entry.received_at,
-            used_at=time.time(),
+            used_at=now,
+            noted_at=now,
             length=spool.received,
             size=size,
         )
         self._stats.stored += 1
         self._unlink(self._index.add(page))
         if page.length <= self.limits.memory_page and (body := spool.whole()) is not None:
-            self._front.put(identifier, Held(entry, body))
+            self._front.put(identifier, Held(entry, body, size))
         await self._evict()
         return page
 
@@ -341,6 +361,7 @@ def _page(found: Found) -> Page:
         requested_at=head.requested_at,
         received_at=head.received_at,
         used_at=found.used_at,
+        noted_at=found.used_at,
         length=head.length,
         size=found.size,
     )
@@ -349,6 +370,9 @@ def _page(found: Found) -> Page:
 def _close_unused(opening: Future[Held | PageFile]) -> None:
     """Close what was opened for somebody who is gone."""
     if not opening.cancelled() and opening.exception() is None:
-        source = opening.result()
-        if isinstance(source, PageFile):
-            source.close()
+        _close(opening.result())
+
+
+def _close(source: Held | PageFile) -> None:
+    if isinstance(source, PageFile):
+        source.close()

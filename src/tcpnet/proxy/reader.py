@@ -7,8 +7,9 @@ from types import TracebackType
 from typing import Final, Self
 
 from tcpnet.proxy.files import PageFile
+from tcpnet.proxy.heads import DamagedPage
 from tcpnet.proxy.index import Held, Page
-from tcpnet.proxy.pickles import CHUNK, DamagedPage, chunk_count
+from tcpnet.proxy.pickles import CHUNK, chunk_count
 from tcpnet.proxy.spool import PageLost
 
 # Chunks that one visit to a thread reads.

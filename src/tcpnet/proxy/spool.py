@@ -11,7 +11,8 @@ from typing import Final, Self
 from tcpnet.errors import TcpnetError
 from tcpnet.proxy import pickles
 from tcpnet.proxy.files import ChunkFile, PartFile
-from tcpnet.proxy.pickles import CHUNK, DamagedPage
+from tcpnet.proxy.heads import DamagedPage
+from tcpnet.proxy.pickles import CHUNK
 
 WINDOW: Final = 16
 """Chunks kept in memory behind the newest (1 MiB): readers that keep up never touch the disk."""
@@ -156,12 +157,10 @@ class Spool:
         """Note that a reader moved on."""
         self._moved.set()
 
-    def leave(self, reader: "Follower", file: ChunkFile | None) -> None:
-        """Let a reader go, and close its file."""
+    def leave(self, reader: "Follower") -> None:
+        """Let a reader go."""
         self._readers.discard(reader)
         self._moved.set()
-        if file is not None:
-            self._threads.submit(file.close)
         if self._unwanted and not self._readers:
             self._discard()
 
@@ -259,8 +258,9 @@ class Follower:
 
     def close(self) -> None:
         """Leave."""
-        file, self._file = self._file, None
-        self._spool.leave(self, file)
+        if self._file is not None:
+            self._file.close()
+        self._spool.leave(self)
 
     def cut_off(self) -> None:
         """Give up on a reader who keeps others waiting."""

@@ -5,8 +5,8 @@ from types import TracebackType
 from typing import Self
 
 from tcpnet.proxy.entry import Entry
+from tcpnet.proxy.heads import DamagedPage
 from tcpnet.proxy.index import Page
-from tcpnet.proxy.pickles import DamagedPage
 from tcpnet.proxy.spool import Follower, Spool
 
 
