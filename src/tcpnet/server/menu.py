@@ -6,18 +6,18 @@ from typing import Final
 
 from tcpnet.errors import BrokerError, UserError
 from tcpnet.server.community import Community
-from tcpnet.server.dialogues import direct, rooms, users
-from tcpnet.server.session import Session
+from tcpnet.server.dialogues import direct, login, rooms, users
+from tcpnet.server.session import Quit, Session
 
 Dialogue = Callable[[Session, Community], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A row of the menu; without a dialogue it ends the session."""
+    """A row of the menu."""
 
     title: str
-    run: Dialogue | None
+    run: Dialogue
 
 
 async def _web(session: Session, _: Community) -> None:
@@ -32,7 +32,7 @@ MENU: Final = (
     Option("Create a new chat room", rooms.create),
     Option("Join an existing chat room", rooms.join),
     Option("Turn web proxy server on", _web),
-    Option("Disconnect from server", None),
+    Option("Disconnect from server", login.leave),
     Option("List chat rooms", rooms.show),
 )
 
@@ -48,10 +48,10 @@ async def main_menu(session: Session, community: Community) -> None:
     while True:
         session.tell(text)
         option = MENU[await choose(session, len(MENU)) - 1]
-        if option.run is None:
-            return
         try:
             await option.run(session, community)
+        except Quit:
+            return
         except (UserError, BrokerError) as error:
             session.tell(str(error), kind="error")
 

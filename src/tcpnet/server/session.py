@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from tcpnet import text
 from tcpnet.chat.accounts import Account
-from tcpnet.errors import ConnectionLost, ProtocolError, TcpnetError
+from tcpnet.errors import ConnectionLost, ProtocolError, TcpnetError, UserError
 from tcpnet.net.connection import Connection
 from tcpnet.net.limits import Bucket
 from tcpnet.protocol import codec, items
@@ -26,6 +26,7 @@ from tcpnet.protocol.items import (
     Seen,
     Status,
 )
+from tcpnet.server.offers import Offer, nothing
 
 MAX_WAITING: Final = 16
 """Items of one person that may wait to be taken; then his connection is held back."""
@@ -37,6 +38,10 @@ class Answer:
 
     text: str
     mid: str
+
+
+class Quit(TcpnetError):
+    """The person asked to leave."""
 
 
 class Session:
@@ -54,6 +59,9 @@ class Session:
         self._ids = 0
         self._cut: asyncio.Timeout | None = None
         self._error: TcpnetError | None = None
+        self._request = 0
+        self._stopping: asyncio.Timeout | None = None
+        self._offer: Offer | None = None
         connection.receiver = self
 
     @property
@@ -126,6 +134,36 @@ class Session:
             self._waiting.append(None)
             self._wake()
 
+    @asynccontextmanager
+    async def stoppable(self) -> AsyncIterator[int]:
+        """Let the person stop the block; gives the id under which progress is shown.
+
+        Raises UserError when it was stopped.
+        """
+        stopping = asyncio.timeout(None)
+        self._request, self._stopping = self._new_id(), stopping
+        try:
+            async with stopping:
+                yield self._request
+        except TimeoutError:
+            if not stopping.expired():
+                raise
+            raise UserError("Stopped.") from None
+        finally:
+            self._stopping = None
+
+    def offer(self, name: str, media_type: str, content: BinaryIO, size: int) -> None:
+        """Offer bytes to take home, in the place of those offered before."""
+        self.withdraw()
+        self._offer = Offer(self._new_id(), name, media_type, content, size)
+        self._connection.send(self._offer.file)
+
+    def withdraw(self) -> None:
+        """Forget what was offered."""
+        if self._offer is not None:
+            self._offer.close()
+            self._offer = None
+
     async def hello(self) -> Hello:
         """The first item of the connection."""
         item = await self._next()
@@ -142,6 +180,7 @@ class Session:
 
     async def close(self, farewell: Bye) -> None:
         """Say the last word and end; bounded."""
+        self.withdraw()
         await self._connection.close(farewell)
 
     def received(self, item: FromClient) -> None:
@@ -159,8 +198,12 @@ class Session:
                 self.lost(ConnectionLost("bye"))
             case items.Secure():
                 raise ProtocolError("this hub does not speak TLS yet: connect without secure")
-            case _:
-                pass  # pong is a sign of life; cancel and get name a request that has ended
+            case items.Cancel():
+                self._stop(item.id)
+            case items.Get():
+                self._connection.send(self._piece(item))
+            case items.Pong():
+                pass  # the byte that carried it was the sign of life
 
     def lost(self, error: TcpnetError) -> None:
         """End the dialogue wherever it waits; called once by the connection."""
@@ -177,9 +220,8 @@ class Session:
     def _asking(
         self, message: str, *, key: str, res_type: str = "string", **more: Any
     ) -> Iterator[None]:
-        self._ids += 1
         self._question = Input(
-            message=message, res_key=key, res_type=res_type, id=self._ids, **more
+            message=message, res_key=key, res_type=res_type, id=self._new_id(), **more
         )
         self._connection.send(self._question)
         try:
@@ -189,6 +231,19 @@ class Session:
             self._question = None
             self._waiting.clear()
             self._connection.resume()
+
+    def _new_id(self) -> int:
+        self._ids += 1
+        return self._ids
+
+    def _piece(self, wish: items.Get) -> items.Data:
+        if self._offer is None or self._offer.file.id != wish.id:
+            return nothing(wish)
+        return self._offer.piece(wish)
+
+    def _stop(self, request: int) -> None:
+        if self._stopping is not None and self._request == request:
+            self._stopping.reschedule(asyncio.get_running_loop().time())
 
     def _reply(self, reply: Reply) -> None:
         question = self._question

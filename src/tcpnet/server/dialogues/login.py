@@ -13,7 +13,7 @@ from tcpnet.errors import ProtocolError, UserError
 from tcpnet.protocol.codec import MAX_FRAME
 from tcpnet.protocol.items import PROTOCOL, Hello, Limits, Welcome
 from tcpnet.server.community import Community
-from tcpnet.server.session import Session
+from tcpnet.server.session import Quit, Session
 
 
 @asynccontextmanager
@@ -37,6 +37,11 @@ async def logged_in(session: Session, community: Community) -> AsyncIterator[Acc
         community.presence.show(session.account)
         await _tell_unread(session, community)
         yield session.account
+
+
+async def leave(_session: Session, _community: Community) -> None:
+    """Disconnect; what is durable stays for the next time."""
+    raise Quit
 
 
 async def _named(session: Session, community: Community, hello: Hello, held: ExitStack) -> Account:
