@@ -226,6 +226,12 @@ def bench(env: Environment, arguments: Sequence[str]) -> None:
     become([env.python, "-m", "benchmarks", *arguments])
 
 
+def record(env: Environment, arguments: Sequence[str]) -> None:
+    """Make the recordings in docs/recordings anew, from real runs."""
+    os.chdir(env.root)
+    become([env.python, "-m", "docs.recordings", *arguments])
+
+
 def setup(_env: Environment, _arguments: Sequence[str]) -> None:
     """Only make or update .venv, which every command does first."""
 
@@ -241,7 +247,8 @@ def lock(env: Environment, arguments: Sequence[str]) -> None:
 
 
 COMMANDS: dict[str, Callable[[Environment, Sequence[str]], None]] = {
-    command.__name__: command for command in (run, client, test, lint, fix, bench, setup, lock)
+    command.__name__: command
+    for command in (run, client, test, lint, fix, bench, record, setup, lock)
 }
 
 

@@ -1,0 +1,1 @@
+"""Recordings of real sessions, made anew by `python3 dev.py record`."""
