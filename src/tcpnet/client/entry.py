@@ -1,6 +1,5 @@
 """One thing that was shown: harmless text, and what a view may want to know about it."""
 
-import re
 import unicodedata
 from typing import Final
 
@@ -15,9 +14,10 @@ KINDS: Final = frozenset(
 )
 """What an entry can be; `state` is said by the client itself, all others come from the hub."""
 
-# What a cut between two pieces may not separate: a line break of two characters, and a joiner
-# from the letters on both its sides.
-_UNCUT: Final = re.compile(r"(?:\r|.[\u200c\u200d]+)\Z", re.DOTALL)
+_JOINERS: Final = "\u200c\u200d"
+
+LONGEST_HELD: Final = 64
+"""Characters kept back between two pieces, so that they are judged with what follows."""
 
 
 class Entry(Struct, frozen=True, gc=False):
@@ -104,9 +104,9 @@ class Pieces:
         return [(item, True), *self._end()]
 
     def _hold(self, item: Print) -> Print:
-        cut = _UNCUT.search(item.message)
-        self._rest = cut.group() if cut else ""
-        return _with(item, item.message[: len(item.message) - len(self._rest)], more=True)
+        cut = _whole(item.message)
+        self._rest = item.message[cut:]
+        return _with(item, item.message[:cut], more=True)
 
     def _end(self) -> list[tuple[Print, bool]]:
         self._head, self._rest = None, ""
@@ -153,6 +153,21 @@ def mentions(text: str, name: str) -> bool:
             return True
         start = text.find(name, start + 1)
     return False
+
+
+def _whole(text: str) -> int:
+    """How much of the text is the same whatever follows.
+
+    Not the end of what a cut may not separate: a line break of two characters, and a joiner from
+    the letters on both its sides.
+    """
+    end = len(text)
+    while len(text) - end < LONGEST_HELD:
+        end = len(text[:end].rstrip(_JOINERS))
+        end -= 2 if text.endswith("\r\n", 0, end) else 1
+        if end <= 0 or text[end - 1] not in _JOINERS:
+            break
+    return max(0, end)
 
 
 def _folded(text: str) -> str:

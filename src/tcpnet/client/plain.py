@@ -14,6 +14,7 @@ from tcpnet.client.paper import Paper, is_closed_pipe
 from tcpnet.client.screen import Entry, Question, Screen, State
 from tcpnet.client.stdin import Reading, Source
 from tcpnet.client.visit import LEFT, LOST
+from tcpnet.text import clean
 
 PATIENCE: Final = 30.0
 """Seconds that the end of input waits for the hub."""
@@ -169,15 +170,15 @@ class Plain:
             self._link.leave(f"the connection to {self._link.address} is lost", LOST)
 
     def _report_unsent(self) -> None:
-        lines = self._screen.unsent()
+        reports = [f"not confirmed: {line}" for line in self._screen.unsent()]
         if self._source.terminal:
-            lines += self._lines
+            reports += [f"not sent: {line}" for line in self._lines]
         elif self._lines:
             # Not their words: any of them may be a password.
-            lines.append(f"({len(self._lines)} more of the input)")
+            reports.append(f"not sent: {len(self._lines)} more of the input")
         self._lines.clear()
-        for line in lines:
-            self._paper.write(f"{MARK}not sent: {line}")
+        for report in reports:
+            self._paper.write(MARK + clean(report))
 
     def _input_ended(self) -> None:
         self._ended = True

@@ -261,7 +261,9 @@ class Screen:
 
     def _lose(self, state: State, now: float) -> None:
         self._show(self._pieces.close(), now)
-        lines = [sent.text for sent in self.pending.values() if sent.text]
+        lines = [
+            sent.text for sent in self.pending.values() if sent.text and not _taken(sent, state)
+        ]
         self._unsent += lines
         self.pending.clear()
         self.files.clear()
@@ -273,6 +275,11 @@ class Screen:
 
     def _say(self, message: str, kind: str, now: float) -> None:
         self._fresh.append(Entry(message=message, kind=kind, at=now))
+
+
+def _taken(sent: Sent, state: State) -> bool:
+    """Whether the end itself is the hub's answer to this: its last question was how to go on."""
+    return state.status == 0 and not sent.question.keep
 
 
 def _kept(lines: int) -> str:
