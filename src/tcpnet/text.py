@@ -14,7 +14,7 @@ _HOSTILE: Final = (
     "\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028\u2029\u202a-\u202e"
     "\u2060-\u2069\ufeff\U000e0000-\U000e007f\ud800-\udfff"
 )
-_SUSPECT: Final = re.compile(f"[{_HOSTILE}\u200c\u200d]")
+_SUSPECT: Final = re.compile(f"[{_HOSTILE}]|[\u200c\u200d]+")
 # A run of marks is looked for only where one can be: most marks live above U+02FF.
 _MARKS: Final = re.compile(r"[^\x00-\u02ff]{" + str(MAX_MARKS + 1) + r",}")
 _BREAKS: Final = re.compile("\r\n|[\n\r\x0b\x0c\x85\u2028\u2029]")
@@ -61,26 +61,27 @@ def _harmless(line: str) -> str:
 
 
 def _replacement(match: re.Match[str]) -> str:
-    character = match.group()
-    if character == "\t":
+    found = match.group()
+    if found == "\t":
         return "    "
-    if character < " ":
-        return chr(0x2400 + ord(character))
-    if character == "\x7f":
+    if found < " ":
+        return chr(0x2400 + ord(found))
+    if found == "\x7f":
         return "\u2421"
-    if character in "\u200c\u200d":
+    if found[0] in "\u200c\u200d":
         # Elsewhere they only glue emoji together, whose width no two terminals agree on.
-        return character if _joiner(match.string, match.start()) else ""
+        return found[-1] if _joins(match) else ""
     return "\ufffd"
 
 
-def _joiner(line: str, index: int) -> bool:
-    """Whether a joiner stands between letters, where Persian and Indic scripts need it."""
-    before, after = line[:index].rstrip("\u200c\u200d"), line[index + 1 : index + 2]
+def _joins(match: re.Match[str]) -> bool:
+    """Whether joiners stand between letters, where Persian and Indic scripts need one."""
+    start, end = match.span()
+    before, after = match.string[max(start - 1, 0) : start], match.string[end : end + 1]
     if not before or not after:
         return False
     # A virama (a mark) before the joiner is how Indic scripts ask for a half form.
-    return unicodedata.category(before[-1])[0] in "LM" and unicodedata.category(after)[0] == "L"
+    return unicodedata.category(before)[0] in "LM" and unicodedata.category(after)[0] == "L"
 
 
 def _cap_marks(line: str) -> str:
