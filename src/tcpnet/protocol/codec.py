@@ -143,15 +143,17 @@ def pieces(item: Print) -> Iterator[Print]:
     """Cut a long `print` into items of at most `MAX_PIECE` encoded bytes.
 
     All but the last say `more`: joined without anything between, the messages are the whole text.
-    The richer fields would not fit their piece, so a cut text goes without `text`.
+    The richer fields would not fit their piece, so a cut text goes without `text`. The other
+    fields are names, ids and numbers, far below a piece.
     """
     if _encoded_size(item) <= MAX_PIECE:
         yield item
         return
     rest = item.message
-    bare = msgspec.structs.replace(item, text=None, more=True)
+    bare = msgspec.structs.replace(item, message="", text=None, more=True)
+    free = max(MAX_PIECE - _encoded_size(bare), 1024)
     while True:
-        piece = _head(rest, MAX_PIECE - 1024)
+        piece = _head(rest, free)
         rest = rest[len(piece) :]
         if not rest:
             yield msgspec.structs.replace(bare, message=piece, more=item.more)
