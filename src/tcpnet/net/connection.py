@@ -120,8 +120,9 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         return self._paused
 
     async def close(self, *farewell: Item) -> None:
-        """Say the last items and end; bounded by twice `FAREWELL` seconds."""
+        """Say the last items and end; bounded by `FAREWELL` seconds."""
         self._over = True
+        self._pulse.forget(self)  # who leaves is not told that he was silent
         if self._transport is None:
             return
         if farewell:
@@ -204,12 +205,13 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         if receiver is None:
             raise RuntimeError("a connection without a receiver got data")
         try:
-            for line in self._lines:
+            while not (self._paused or self._over):
+                line = next(self._lines, None)
+                if line is None:
+                    return
                 self.frames_in += 1
                 for item in self._decoder.decode(line):
                     receiver.received(item)
-                if self._paused or self._over:
-                    return
         except ProtocolError as error:
             self._end(error)
 

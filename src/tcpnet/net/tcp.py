@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
-from tcpnet.net.connection import Connection, Receiver
+from tcpnet.net.connection import MAX_OUTBOX, Connection, Receiver
 from tcpnet.net.pulse import Pulse
 from tcpnet.protocol import codec
 from tcpnet.protocol.items import FromClient, FromServer
@@ -22,17 +22,17 @@ Accept = Callable[[Connection[FromClient]], None]
 
 @asynccontextmanager
 async def serve_tcp(
-    host: str, port: int, pulse: Pulse, accept: Accept
+    host: str, port: int, pulse: Pulse, accept: Accept, *, max_outbox: int = MAX_OUTBOX
 ) -> AsyncIterator[tuple[tuple[str, int], ...]]:
     """Accept on host and port (0: a free one) until the block ends; gives the real addresses.
 
     `accept` is a plain function: a coroutine would run outside any group and outlive a shutdown.
-    Raises OSError.
+    `max_outbox`: bytes that may wait for one of them. Raises OSError.
     """
     decoder = codec.from_client()
 
     def begin(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = Connection(decoder, pulse)
+        connection = Connection(decoder, pulse, max_outbox=max_outbox)
         _adopt(connection, writer)
         accept(connection)
 
