@@ -3,7 +3,9 @@
 Every call may block. Nothing here knows the event loop: the store calls all of it from threads.
 """
 
+import errno
 import os
+import sys
 import threading
 from collections.abc import Callable
 from io import FileIO
@@ -29,6 +31,34 @@ _CREATE_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BIN
 def open_to_read(path: str) -> FileIO:
     """Open a file of the cache, unbuffered. Raises OSError."""
     return FileIO(os.open(path, _READ_FLAGS), "rb")
+
+
+if sys.platform == "linux":
+
+    def read_now(path: str, size: int) -> bytes | None:
+        """Return the first `size` bytes of a file that the system has in memory, else None.
+
+        Raises OSError.
+        """
+        file = os.open(path, _READ_FLAGS)
+        try:
+            buffer = bytearray(size)
+            count = os.preadv(file, [buffer], 0, os.RWF_NOWAIT)
+        except OSError as error:
+            # Not in memory; or a file system that cannot tell.
+            if error.errno not in {errno.EAGAIN, errno.EOPNOTSUPP}:
+                raise
+            return None
+        finally:
+            os.close(file)
+        return bytes(buffer) if count == size else None
+
+else:
+
+    def read_now(path: str, size: int) -> bytes | None:
+        """Return None: this system does not say which reads would wait."""
+        del path, size
+        return None
 
 
 def read_at(file: FileIO, offset: int, size: int) -> bytes:

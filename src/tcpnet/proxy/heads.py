@@ -29,8 +29,6 @@ _FRAME_MARK: Final = b"\x80\x05\x95"
 _SEAL: Final = struct.Struct("<4sI16sc")
 _SEAL_MARK: Final = b"\x80\x05C\x14"
 _U32: Final = struct.Struct("<I")
-_I64: Final = struct.Struct("<q")
-_F64: Final = struct.Struct(">d")
 
 
 class DamagedPage(TcpnetError):
@@ -106,12 +104,14 @@ def write_head(entry: Entry, length: int, digest: bytes) -> bytes:
         (
             _URL, _text(entry.url),
             _VARY, _pairs(entry.vary),
-            _STATUS, _I64.pack(entry.status),
             _LAST_MODIFIED, _text(last_modified(entry)),
-            _REQUESTED_AT, _F64.pack(entry.requested_at),
-            _RECEIVED_AT, _F64.pack(entry.received_at),
-            _LENGTH, _I64.pack(length),
-            _DIGEST, digest,
+            _NUMBERS.pack(
+                _STATUS, entry.status.to_bytes(8, "little"),
+                _REQUESTED_AT, entry.requested_at,
+                _RECEIVED_AT, entry.received_at,
+                _LENGTH, length.to_bytes(8, "little"),
+                _DIGEST, digest,
+            ),
             _REASON, _text(entry.reason),
             _FIELDS, _pairs(entry.fields),
             _END,
@@ -152,81 +152,96 @@ class _Cursor:
         self._at = FRAME_SIZE
 
     def head(self) -> Head:
+        url, vary, modified = self._text(_URL), self._pairs(_VARY), self._text(_LAST_MODIFIED)
+        numbers = _NUMBERS.unpack_from(self._data, self._at)
+        if numbers[::2] != (_STATUS, _REQUESTED_AT, _RECEIVED_AT, _LENGTH, _DIGEST):
+            raise ValueError("another layout")
+        self._at += _NUMBERS.size
+        status, requested_at, received_at, length, digest = numbers[1::2]
         return Head(
-            url=self._text(_URL),
-            vary=self._pairs(_VARY),
-            status=self._number(_STATUS),
-            last_modified=self._text(_LAST_MODIFIED),
-            requested_at=self._time(_REQUESTED_AT),
-            received_at=self._time(_RECEIVED_AT),
-            length=self._number(_LENGTH),
-            digest=self._plain(_DIGEST, 16),
+            url=url,
+            vary=vary,
+            status=int.from_bytes(status, "little"),
+            last_modified=modified,
+            requested_at=requested_at,
+            received_at=received_at,
+            length=int.from_bytes(length, "little"),
+            digest=digest,
         )
 
     def rest(self) -> tuple[str, Fields]:
         reason, fields = self._text(_REASON), self._pairs(_FIELDS)
-        self._plain(_END, 0)
+        self._skip(_END)
         return reason, fields
 
-    def _plain(self, mark: bytes, size: int) -> bytes:
-        start = self._at + len(mark)
-        if not self._data.startswith(mark, self._at) or start + size > len(self._data):
+    def _skip(self, mark: bytes) -> None:
+        if not self._data.startswith(mark, self._at):
             raise ValueError("another layout")
-        self._at = start + size
-        return self._data[start : self._at]
-
-    def _number(self, mark: bytes) -> int:
-        return int.from_bytes(self._plain(mark, 8), "little")
-
-    def _time(self, mark: bytes) -> float:
-        seconds: float = _F64.unpack(self._plain(mark, 8))[0]
-        return seconds
+        self._at += len(mark)
 
     def _text(self, mark: bytes) -> str:
-        size = int.from_bytes(self._plain(mark, 4), "little")
-        return self._plain(b"", size).decode("utf-8", "surrogatepass")
+        self._skip(mark)
+        start, self._at = _span(self._data, self._at)
+        return self._data[start : self._at].decode()
 
     def _pairs(self, mark: bytes) -> Fields:
-        self._plain(mark, 0)
+        self._skip(mark)
         data, at = self._data, self._at
         found = []
-        # One plain loop: fields are most of a head, and every page read from disk pays for it.
+        # `_span` is written out: fields are most of a head, and a call for each doubles the time.
         while data[at] != _APPENDS:
-            middle = at + 5 + _U32.unpack_from(data, at + 1)[0]
-            end = middle + 5 + _U32.unpack_from(data, middle + 1)[0]
-            if data[at] != _UNICODE or data[middle] != _UNICODE or data[end] != _TUPLE2:
+            if data[at] != _SHORT_TEXT:
+                start, middle = _span(data, at)
+            else:
+                start, middle = at + 2, at + 2 + data[at + 1]
+            name = data[start:middle].decode()
+            if data[middle] != _SHORT_TEXT:
+                start, at = _span(data, middle)
+            else:
+                start, at = middle + 2, middle + 2 + data[middle + 1]
+            found.append((name, data[start:at].decode()))
+            if data[at] != _TUPLE2:
                 raise ValueError("another layout")
-            name = data[at + 5 : middle].decode("utf-8", "surrogatepass")
-            found.append((name, data[middle + 5 : end].decode("utf-8", "surrogatepass")))
-            at = end + 1
+            at += 1
         self._at = at + 1
         return tuple(found)
 
 
+def _span(data: bytes, at: int) -> tuple[int, int]:
+    """Return where the text that is pickled at `at` begins and ends."""
+    if data[at] == _SHORT_TEXT:
+        return at + 2, at + 2 + data[at + 1]
+    if data[at] == _LONG_TEXT:
+        return at + 5, at + 5 + int.from_bytes(data[at + 1 : at + 5], "little")
+    raise ValueError("another layout")
+
+
 def _text(value: str) -> bytes:
     raw = value.encode("utf-8", "surrogatepass")
-    return len(raw).to_bytes(4, "little") + raw
+    if len(raw) < 256:
+        return b"\x8c%c%b" % (len(raw), raw)
+    return b"X%b%b" % (len(raw).to_bytes(4, "little"), raw)
 
 
 def _pairs(fields: Fields) -> bytes:
-    return b"".join([b"X%bX%b\x86" % (_text(name), _text(value)) for name, value in fields]) + b"e"
+    pairs = [b"%b%b\x86" % (_text(name), _text(value)) for name, value in fields]
+    return b"".join(pairs) + b"e"
 
 
-def _key(name: str, opcode: bytes) -> bytes:
-    return b"X" + _text(name) + opcode
-
-
-# Each key with the opcode of its value, up to where the value's own bytes begin. Numbers are
-# LONG1 of eight bytes: one form for every size.
-_UNICODE, _TUPLE2, _APPENDS = b"X\x86e"
-_URL: Final = b"}(" + _key("url", b"X")
-_VARY: Final = _key("vary", b"](")
-_STATUS: Final = _key("status", b"\x8a\x08")
-_LAST_MODIFIED: Final = _key("last_modified", b"X")
-_REQUESTED_AT: Final = _key("requested_at", b"G")
-_RECEIVED_AT: Final = _key("received_at", b"G")
-_LENGTH: Final = _key("length", b"\x8a\x08")
-_DIGEST: Final = _key("digest", b"C\x10")
-_REASON: Final = _key("reason", b"X")
-_FIELDS: Final = _key("fields", b"](")
+_SHORT_TEXT, _LONG_TEXT, _TUPLE2, _APPENDS = b"\x8cX\x86e"
+# Each key with what of its value is always the same. Whole numbers are LONG1 of eight bytes: one
+# form for every size.
+_URL: Final = b"}(" + _text("url")
+_VARY: Final = _text("vary") + b"]("
+_LAST_MODIFIED: Final = _text("last_modified")
+_STATUS: Final = _text("status") + b"\x8a\x08"
+_REQUESTED_AT: Final = _text("requested_at") + b"G"
+_RECEIVED_AT: Final = _text("received_at") + b"G"
+_LENGTH: Final = _text("length") + b"\x8a\x08"
+_DIGEST: Final = _text("digest") + b"C\x10"
+_REASON: Final = _text("reason")
+_FIELDS: Final = _text("fields") + b"]("
 _END: Final = b"u."
+_NUMBERS: Final = struct.Struct(
+    f">{len(_STATUS)}s8s{len(_REQUESTED_AT)}sd{len(_RECEIVED_AT)}sd{len(_LENGTH)}s8s{len(_DIGEST)}s16s"
+)

@@ -63,6 +63,7 @@ class Spool:
         self._threads = threads
         self._allowance = allowance
         self._patience = patience
+        self._taken = 0
         self._saved = 0
         self._first = 0
         self._window: deque[bytes] = deque()
@@ -130,7 +131,8 @@ class Spool:
 
     def release(self) -> None:
         """Give the allowance back: what was written is a page now, or gone."""
-        self._allowance.give_back(self._saved * CHUNK)
+        self._allowance.give_back(self._taken)
+        self._taken = 0
 
     def peek(self, position: int) -> bytes | None:
         """Return what memory holds from `position` on, a chunk at most; None if the disk does."""
@@ -186,11 +188,11 @@ class Spool:
         if not self._allowance.take(CHUNK):
             self.stopped = "too much else was on its way"
             return
+        self._taken += CHUNK
         loop = asyncio.get_running_loop()
         try:
             await loop.run_in_executor(self._threads, self.part.add, chunk)
         except OSError as error:
-            self._allowance.give_back(CHUNK)
             self.stopped = f"the disk of the cache refused it ({error.strerror or error})"
         else:
             self._saved += 1
@@ -214,7 +216,6 @@ class Spool:
 
     def _discard(self) -> None:
         self.release()
-        self._saved = 0
         self._threads.submit(_remove, self.part)
 
 
