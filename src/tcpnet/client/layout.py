@@ -21,14 +21,14 @@ Span: TypeAlias = tuple[int, int, str]
 
 NAME_ROLES: Final = tuple(f"name-{index}" for index in range(8))
 ROLES: Final = frozenset(
-    {"text", "time", "name", "own", "mention", "earlier", "state", "error", "rule", "fold", "match"}
-    | {*NAME_ROLES}
+    {"text", "time", "name", "own", "mention", "earlier", "error", "state", "rule", "fold", "match"}
+    | {"pending", *NAME_ROLES}
 )
 
-_TIMED: Final = frozenset({"chat", "join", "leave", "state"})
-"""Kinds with a time column: what people do in rooms, and what the client itself says."""
-_TIME_CELLS: Final = 6
-"""`12:01` and a space, or `*` where the person is named."""
+_MARKS: Final = {"state": "== ", "note": "-- "}
+"""How lines begin that the client says by itself: of the connection, and of all else."""
+TIMED: Final = frozenset({"chat", "join", "leave", *_MARKS})
+"""Kinds with a time column: what people do in rooms, and what the client says."""
 _NARROW: Final = 30
 """Below this many cells there is no time column."""
 _CACHED: Final = 512
@@ -42,6 +42,8 @@ class Look:
     clock: Callable[[float], str]
     """Turns seconds since 1970 into five characters, `12:01`."""
     name_colours: bool = True
+    raw: bool = False
+    """Leave emoji as they came, though the terminal may misplace what follows them."""
     needle: str = ""
     """What is searched for, marked wherever it stands."""
 
@@ -67,7 +69,7 @@ class Layout:
     @look.setter
     def look(self, look: Look) -> None:
         self._look = look
-        self._rows.clear()
+        self.clear()
 
     @property
     def width(self) -> int:
@@ -78,7 +80,11 @@ class Layout:
     def width(self, width: int) -> None:
         if width != self._width:
             self._width = width
-            self._rows.clear()
+            self.clear()
+
+    def clear(self) -> None:
+        """Note that all entries have changed."""
+        self._rows.clear()
 
     def forget(self, id_: int) -> None:
         """Note that this entry has changed."""
@@ -90,25 +96,35 @@ class Layout:
         if rows is None:
             if len(self._rows) >= _CACHED:
                 self._rows.clear()
-            rows = self._rows[id_] = list(self._lay_out(entry, page))
+            rows = self._rows[id_] = self.lay_out(entry, page)
         return rows
 
+    def lay_out(self, entry: Entry, page: Page | None = None) -> list[Row]:
+        """The rows of an entry that has no id, or is not to be remembered."""
+        return list(self._lay_out(entry, page))
+
     def _lay_out(self, entry: Entry, page: Page | None) -> Iterator[Row]:
-        lines = steady(entry.message).split("\n")
-        if entry.kind not in _TIMED or self._width < _NARROW:
-            yield from self._block(entry, lines, self._width)
-        else:
-            blank: Piece = ("time", " " * _TIME_CELLS)
-            column = self._time(entry)
-            for row in self._block(entry, lines, self._width - _TIME_CELLS):
-                yield [column, *row]
-                column = blank
+        lines = self._shown(entry.message).split("\n")
+        if entry.kind == "day":
+            yield rule(entry.message, self._width)
+            return
+        column = self._column(entry)
+        for row in self._block(entry, lines, self._width - cells(column)):
+            yield [("time", column), *row] if column else row
+            column = " " * cells(column)
         if page:
             yield from self._fold(page, len(lines))
 
-    def _time(self, entry: Entry) -> Piece:
+    def _column(self, entry: Entry) -> str:
+        """What stands before the first row; the others are indented as far."""
+        if entry.kind not in TIMED or self._width < _NARROW:
+            return _MARKS.get(entry.kind, "")
         # The star says without colour that the person is named.
-        return "time", self._look.clock(entry.at) + ("*" if entry.mention else " ")
+        star = "*" if entry.mention else " "
+        return self._look.clock(entry.at) + star + _MARKS.get(entry.kind, "")
+
+    def _shown(self, text: str) -> str:
+        return text if self._look.raw else steady(text)
 
     def _block(self, entry: Entry, lines: list[str], width: int) -> Iterator[Row]:
         base = _role(entry)
@@ -121,7 +137,7 @@ class Layout:
 
     def _name(self, entry: Entry, line: str) -> list[Span]:
         """Where the sender's name stands, if the line begins with it."""
-        sender = steady(entry.sender or "")
+        sender = self._shown(entry.sender or "")
         if not sender or not line.startswith(sender):
             return []
         if entry.own:
@@ -153,7 +169,9 @@ def rule(text: str, width: int) -> Row:
 
 
 def _role(entry: Entry) -> str:
-    if entry.kind in ("state", "error"):
+    if entry.kind in _MARKS:
+        return "state"
+    if entry.kind in ("error", "pending"):
         return entry.kind
     if entry.mention:
         return "mention"

@@ -17,10 +17,16 @@ _BREAKS: Final = re.compile("\r\n|[\n\r\x0b\x0c\x85\u2028\u2029]")
 
 @dataclass(frozen=True, slots=True)
 class Paste:
-    """Lines waiting for a decision, two at least; `confirmed`: a long one has had its first Enter."""
+    """Several lines awaiting a decision; `confirmed`: a long one had its first Enter."""
 
-    lines: tuple[str, ...]
+    pieces: tuple[str, ...]
+    """As `split` made them: an empty last one is the end of the line before it."""
     confirmed: bool = False
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What would be sent."""
+        return self.pieces if self.pieces[-1] else self.pieces[:-1]
 
     @property
     def is_long(self) -> bool:
@@ -32,6 +38,11 @@ class Paste:
         """Whether the next Enter sends."""
         return self.confirmed or not self.is_long
 
+    @property
+    def gist(self) -> str:
+        """The first line, and how many more there are."""
+        return f"{self.lines[0]} (+{len(self.lines) - 1})"
+
     def confirm(self) -> "Paste":
         """Note the first Enter."""
         return replace(self, confirmed=True)
@@ -40,10 +51,10 @@ class Paste:
         """All lines as one, with a space between."""
         return " ".join(line.strip() for line in self.lines if line.strip())
 
-    def extend(self, more: "list[str]") -> "Paste":
-        """Add what arrived later in the same burst; a line may continue in it."""
+    def extend(self, more: list[str]) -> "Paste":
+        """Add what came later in the same burst: its first line goes on with the last one."""
         first, *rest = more
-        return Paste((*self.lines[:-1], self.lines[-1] + first, *rest))
+        return Paste((*self.pieces[:-1], self.pieces[-1] + first, *rest))
 
 
 def split(pasted: str) -> list[str]:

@@ -97,17 +97,31 @@ class Scrollback:
     def append(self, entry: Entry) -> int:
         """Add an entry, or go on with the open one if it is `joined`; returns its id."""
         if entry.joined and self._open is not None:
-            return self._go_on(self._open, entry)
+            id_ = self._open
+            self._open = id_ if entry.more else None
+            self.extend(id_, entry.message)
+            return id_
         id_ = self.end
         if entry.more:
             self._open = id_
-        if entry.mention or entry.direct:
+        if entry.summons:
             self._mentions.append(id_)
         entry = self._folded(id_, self._lean(entry))
         self._entries.append(entry)
         self._bytes += size(entry.message)
         self._trim()
         return id_
+
+    def extend(self, id_: int, text: str) -> None:
+        """Go on with an entry, if it is still there."""
+        if page := self.pages.get(id_):
+            page.add(text)
+            self._forget_pages()
+        elif id_ >= self.first:
+            last = self._entries[id_ - self.first]
+            longer = self._folded(id_, replace(last, message=last.message + text))
+            self._entries[id_ - self.first] = longer
+            self._bytes += size(longer.message) - size(last.message)
 
     def clear(self) -> None:
         """Forget all; ids go on."""
@@ -119,7 +133,7 @@ class Scrollback:
         self.unread = self._open = None
 
     def mentions_after(self, id_: int) -> int:
-        """How many entries after this one name the person, or were for nobody else."""
+        """How many entries after this one want the person: by name, or by mail."""
         return len(self._mentions) - bisect_right(self._mentions, id_)
 
     def next_mark(self, id_: int) -> int | None:
@@ -167,19 +181,6 @@ class Scrollback:
         self.pages[id_] = Page(message)
         self._forget_pages()
         return replace(entry, message=_head(message))
-
-    def _go_on(self, id_: int, entry: Entry) -> int:
-        if not entry.more:
-            self._open = None
-        if page := self.pages.get(id_):
-            page.add(entry.message)
-            self._forget_pages()
-        elif id_ >= self.first:
-            last = self._entries[id_ - self.first]
-            longer = self._folded(id_, replace(last, message=last.message + entry.message))
-            self._entries[id_ - self.first] = longer
-            self._bytes += size(longer.message) - size(last.message)
-        return id_
 
     def _trim(self) -> None:
         # An eighth more than asked for is let grow, so that an entry costs the same at any length.

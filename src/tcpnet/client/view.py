@@ -42,6 +42,15 @@ class View:
         """How many of those name the person."""
         return 0 if self.follows else self.scrollback.mentions_after(self._bottom)
 
+    @property
+    def place(self) -> Place | None:
+        """Where the view is held, to come back to; None while it follows."""
+        return self._held
+
+    @place.setter
+    def place(self, place: Place | None) -> None:
+        self._held, self._jumped = place, None
+
     def append(self, entry: Entry) -> int:
         """Add an entry; what comes while the view is held is unread."""
         id_ = self.scrollback.append(entry)
@@ -49,6 +58,17 @@ class View:
         if not self.follows and self.scrollback.unread is None:
             self.scrollback.unread = id_
         return id_
+
+    def extend(self, id_: int, text: str) -> None:
+        """Go on with an entry."""
+        self.scrollback.extend(id_, text)
+        self.layout.forget(id_)
+
+    def clear(self) -> None:
+        """Forget all there is."""
+        self.scrollback.clear()
+        self.layout.clear()
+        self.follow()
 
     def resize(self, width: int, height: int) -> None:
         """Take the size of the screen's part, in cells and rows."""

@@ -1,0 +1,153 @@
+"""Slash words of the client's own: a table, and one function each."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final, cast, get_args
+
+from tcpnet.client.bell import Policy
+from tcpnet.client.desk import Desk
+from tcpnet.client.help import help_text
+from tcpnet.client.saving import create
+from tcpnet.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A row of the table; what `run` returns goes to the status line."""
+
+    word: str
+    argument: str
+    summary: str
+    run: Callable[[Desk, str], str]
+
+
+def run(desk: Desk, word: str, argument: str) -> str:
+    """Do what a word says; raises UserError for one that is not known, or misused."""
+    for command in COMMANDS:
+        if command.word == word:
+            return command.run(desk, argument)
+    raise UserError(f"unknown command {word}; // sends a literal slash")
+
+
+def words() -> list[str]:
+    """All words."""
+    return [command.word for command in COMMANDS]
+
+
+def show_help(desk: Desk, _argument: str = "") -> str:
+    """Open the page of keys and words."""
+    rows = [(f"{command.word} {command.argument}".strip(), command.summary) for command in COMMANDS]
+    desk.open(help_text(rows))
+    return ""
+
+
+def _search(desk: Desk, needle: str) -> str:
+    if not needle:
+        raise UserError("/search TEXT")
+    return "" if desk.view.search(needle, -1) else f"nowhere: {needle}"
+
+
+def _unread(desk: Desk, _argument: str) -> str:
+    return "" if desk.view.next_mark() else "nothing unread, no mention"
+
+
+def _top(desk: Desk, _argument: str) -> str:
+    desk.view.top()
+    return ""
+
+
+def _end(desk: Desk, _argument: str) -> str:
+    desk.close()
+    desk.view.follow()
+    return ""
+
+
+def _clear(desk: Desk, _argument: str) -> str:
+    desk.talk.view.clear()
+    return ""
+
+
+def _name_colours(desk: Desk, argument: str) -> str:
+    layout = desk.talk.view.layout
+    layout.look = replace(layout.look, name_colours=_switch(argument, "/nick-colors on|off"))
+    return f"colours of names are {argument}"
+
+
+def _raw(desk: Desk, argument: str) -> str:
+    layout = desk.talk.view.layout
+    layout.look = replace(layout.look, raw=_switch(argument, "/raw on|off"))
+    return f"emoji as they came: {argument}"
+
+
+def _bell(desk: Desk, argument: str) -> str:
+    if argument not in get_args(Policy):
+        raise UserError(f"/bell off|mention|all (now: {desk.bell.policy})")
+    desk.bell.policy = cast(Policy, argument)
+    return f"the bell rings for: {argument}"
+
+
+def _ignore(desk: Desk, argument: str) -> str:
+    ignored = desk.talk.ignored
+    if not argument:
+        return "ignored: " + (", ".join(sorted(ignored)) or "nobody")
+    name = argument.casefold()
+    if name in ignored:
+        ignored.discard(name)
+        return f"{argument} is heard again"
+    ignored.add(name)
+    return f"{argument} is ignored until you leave, or say /ignore {argument} again"
+
+
+def _page(desk: Desk, argument: str) -> str:
+    desk.open(desk.page(_number(argument or "1", "/page [N]")).text)
+    return ""
+
+
+def _save(desk: Desk, argument: str) -> str:
+    name, _, number = argument.rpartition(" ")
+    if not (name and number.isdecimal()):
+        name, number = argument, ""
+    if not name:
+        raise UserError("/save FILE [N]")
+    if not number and desk.screen.files:
+        desk.pull(list(desk.screen.files.values())[-1], name)
+        return f"saving {name}"
+    page = desk.page(_number(number or "1", "/save FILE [N]"))
+    path = create(name, page.text.encode())
+    kept = "" if page.complete else f" (only the first {path.stat().st_size:,} bytes were kept)"
+    return f"saved {name}{kept}"
+
+
+def _quit(desk: Desk, _argument: str) -> str:
+    desk.leave()
+    return desk.notice
+
+
+def _switch(argument: str, usage: str) -> bool:
+    if argument not in ("on", "off"):
+        raise UserError(usage)
+    return argument == "on"
+
+
+def _number(argument: str, usage: str) -> int:
+    if not argument.isdecimal():
+        raise UserError(usage)
+    return int(argument)
+
+
+COMMANDS: Final = (
+    Command("/help", "", "keys and words", show_help),
+    Command("/search", "TEXT", "go to the last line that holds it", _search),
+    Command("/unread", "", "go to the next mention, or to where the unread lines begin", _unread),
+    Command("/top", "", "go to the oldest line", _top),
+    Command("/end", "", "follow the newest line", _end),
+    Command("/clear", "", "empty the pane", _clear),
+    Command("/nick-colors", "on|off", "colours for names", _name_colours),
+    Command("/bell", "off|mention|all", "what the terminal rings for", _bell),
+    Command("/ignore", "NAME", "hide what somebody says in rooms, or show it again", _ignore),
+    Command("/page", "[N]", "read the last long page, or the N-th from the end; Esc closes", _page),
+    Command("/save", "FILE [N]", "write that page, or the file offered last, to a new file", _save),
+    Command("/raw", "on|off", "show emoji as they came, though lines may shift", _raw),
+    Command("/quit", "", "leave", _quit),
+)
+"""The rows of the help, in its order."""

@@ -1,0 +1,334 @@
+"""What the person does, and what follows from it: the full screen and inline share it.
+
+No UI toolkit. A view calls `take` whenever the screen has something fresh, hands over what is
+typed, and shows `view`, `prompt` and the line that `status` makes of the rest.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Final, Protocol
+
+from tcpnet.client.bell import Bell
+from tcpnet.client.entry import Entry
+from tcpnet.client.find import Find
+from tcpnet.client.paste import Paste
+from tcpnet.client.question import Question
+from tcpnet.client.recall import Recall, kind_of
+from tcpnet.client.saving import Saving
+from tcpnet.client.screen import Piece, Screen, State
+from tcpnet.client.scrollback import Page, Scrollback
+from tcpnet.client.talk import Talk
+from tcpnet.client.view import View
+from tcpnet.client.width import cells
+from tcpnet.errors import UserError
+from tcpnet.protocol.items import File, FromClient
+from tcpnet.text import clean
+
+HELD: Final = 16
+"""Lines typed ahead of their questions."""
+LATE: Final = 0.3
+"""Seconds after which a line on its way is shown as such."""
+_LONG: Final = 4096
+"""Characters of a line of a page, at most: longer ones are cut, so that one can be laid out."""
+
+
+class Way(Protocol):
+    """The way to the hub."""
+
+    @property
+    def rtt(self) -> float | None:
+        """Seconds that the last ping took."""
+
+    def send(self, *items: FromClient) -> bool:
+        """Send one frame, if there is a connection."""
+
+    def retry_now(self) -> None:
+        """Dial without waiting any longer."""
+
+    def leave(self, reason: str = ..., status: int = ...) -> None:
+        """End politely, with this exit status."""
+
+
+class Desk:
+    """One person's place: what was said, what is asked, what was typed too early."""
+
+    def __init__(
+        self,
+        screen: Screen,
+        way: Way,
+        talk: Talk,
+        bell: Bell,
+        *,
+        obey: "Callable[[Desk, str, str], str]",
+        clock: Callable[[], float],
+        wall: Callable[[], float],
+    ) -> None:
+        """Take a seat; `obey` does a slash word of ours and says a sentence or raises UserError."""
+        self.screen = screen
+        self.way = way
+        self.talk = talk
+        self.bell = bell
+        self.clock = clock
+        """Seconds that never step back."""
+        self.wall = wall
+        """Seconds since 1970."""
+        self.question: Question | None = None
+        """What the person sees asked; an answer goes to this or to nobody."""
+        self.notice = ""
+        """A sentence for the status line, until the next key."""
+        self.reading: View | None = None
+        """A page or the help, in place of the talk."""
+        self.find: Find | None = None
+        self.paste: Paste | None = None
+        """Lines that wait for a decision."""
+        self.held: deque[str] = deque()
+        """Lines typed ahead of their question."""
+        self.next_lines: deque[str] = deque()
+        """What comes into the input line after what is there: not sent, or pasted for editing."""
+        self.recall = Recall()
+        self._obey_word = obey
+        self._sent_at: dict[str, float] = {}
+        self._asked_above: int | None = None
+        self._saving: Saving | None = None
+        self._greeted = False
+        self._leaving = False
+        self.impatient = False
+        """Whether the person wants to be gone at once."""
+
+    @property
+    def view(self) -> View:
+        """What is on the screen."""
+        return self.reading or self.talk.view
+
+    @property
+    def hidden(self) -> bool:
+        """Whether a secret is being asked."""
+        return self.question is not None and self.question.secret
+
+    @property
+    def reviewing(self) -> Paste | None:
+        """The paste that waits for a decision now; a secret goes first."""
+        return None if self.hidden else self.paste
+
+    @property
+    def prompt(self) -> str:
+        """What stands before the input."""
+        if self.question is None:
+            return "(waiting) " if self.screen.waiting else "> "
+        return "> " if self._asked_above is not None else self.question.prompt or "> "
+
+    @property
+    def late(self) -> list[Entry]:
+        """Lines that have been on their way for a while."""
+        since = self.clock() - LATE
+        return [
+            Entry(message=f"{sent.text} (sending)", kind="pending")
+            for mid, sent in self.screen.pending.items()
+            if sent.question.keep and sent.text and self._sent_at.get(mid, since) <= since
+        ]
+
+    def take(self) -> bool:
+        """Show what is fresh; whether to ring."""
+        ring = False
+        for event in self.screen.fresh():
+            match event:
+                case Entry():
+                    if self.talk.add(event):
+                        ring = self.bell.rings(event, self.clock()) or ring
+                case State():
+                    self._changed(event)
+                case Piece():
+                    self._store(event)
+                case Question():
+                    pass  # the screen has the last one
+        self._ask(self.screen.question)
+        self._use_held()
+        return ring
+
+    def seen(self) -> None:
+        """Note that the view has just been painted."""
+        if self.reading is None and (seen := self.screen.shown(self.talk.seen())):
+            self.way.send(seen)
+
+    def submit(self, text: str) -> bool:
+        """Do what Enter asks for; whether the text was taken."""
+        if self.question is None:
+            return self._hold(text) if self.screen.waiting else self._hurry()
+        if self.question.local and text.startswith("/"):
+            return self._obey(text)
+        return self._answer(text)
+
+    def post(self, lines: Iterable[str]) -> None:
+        """Send lines as they are: none of them is a word of ours."""
+        for line in lines:
+            if self.question is None or not self._answer(line):
+                self.next_lines.append(line)
+
+    def cancel(self) -> bool:
+        """Stop the request that runs, if one does."""
+        cancel = self.screen.cancel()
+        if cancel is not None:
+            self.way.send(cancel)
+            self.notice = "stopping"
+        return cancel is not None
+
+    def leave(self, reason: str = "leaving", status: int = 0) -> None:
+        """End; at the second time without waiting for the hub."""
+        self.impatient = self._leaving
+        self._leaving = True
+        self.notice = "leaving"
+        self.way.leave(reason, status)
+
+    def note(self, text: str) -> None:
+        """Say a line as the client."""
+        self.talk.note(text, self.wall())
+
+    def open(self, text: str) -> None:
+        """Read a text in place of the talk, from its top."""
+        self.close()
+        view = View(Scrollback(keep=len(text) + 1), self.talk.view.layout.look)
+        view.resize(self.view.layout.width, self.view.height)
+        for line in text.split("\n"):
+            for start in range(0, len(line) or 1, _LONG):
+                view.append(Entry(message=line[start : start + _LONG]))
+        view.top()
+        self.reading = view
+
+    def close(self) -> bool:
+        """Go back to the talk; whether something else was open."""
+        was_open = self.reading is not None
+        self.end_find(stay=True)
+        self.reading = None
+        return was_open
+
+    def begin_find(self) -> None:
+        """Search what is on the screen."""
+        self.find = self.find or Find(self.view)
+
+    def find_again(self, step: int) -> None:
+        """Go to an older match with -1, to a newer one with 1."""
+        if self.find:
+            self.find.again(step)
+
+    def end_find(self, *, stay: bool) -> None:
+        """End the search, if there is one."""
+        if self.find:
+            self.find.close(stay=stay)
+            self.find = None
+
+    def page(self, number: int = 1) -> Page:
+        """The long text that is the n-th from the end; raises UserError."""
+        page = self.talk.view.scrollback.page(number)
+        if page is None:
+            raise UserError("there is no such page: none was long enough to be folded")
+        return page
+
+    def pull(self, file: File, name: str) -> None:
+        """Begin to save an offered file; raises UserError."""
+        self._saving = Saving(file, name)
+        self.way.send(self.screen.get(file.id))
+
+    def _ask(self, question: Question | None) -> None:
+        """Show a question, in the talk where the input line has no room for it."""
+        known = self.question.id if self.question else None
+        self.question = question
+        if question is None or question.id == known:
+            return
+        self._asked_above = None
+        width = self.talk.view.layout.width
+        if width and cells(question.prompt) > width // 2:
+            self._asked_above = self.talk.view.append(Entry(message=question.prompt))
+
+    def _answer(self, text: str) -> bool:
+        question = self.question
+        assert question is not None
+        if question.keep and not text.strip():
+            return True
+        if not question.fits(text):
+            self.notice = "a number, please"
+            return False
+        answer = text if question.secret else clean(text)
+        try:
+            reply = self.screen.answer(answer, question_id=question.id)
+        except UserError:
+            self.notice = "the question has just changed: look again"
+            return False
+        self.way.send(reply)
+        self._write_down(question, answer)
+        self.question = self.screen.question
+        return True
+
+    def _write_down(self, question: Question, answer: str) -> None:
+        """Leave what was asked and answered in the talk, where the hub does not repeat it."""
+        now = self.clock()
+        self._sent_at = {mid: self._sent_at.get(mid, now) for mid in self.screen.pending}
+        self.talk.read()
+        shown = "" if question.secret else answer
+        if shown:
+            self.recall.remember(kind_of(question), shown)
+        if question.keep:
+            return
+        if self._asked_above is not None:
+            self.talk.view.extend(self._asked_above, shown)
+        else:
+            self.talk.add(Entry(message=question.prompt + shown, at=self.wall()))
+
+    def _hold(self, text: str) -> bool:
+        if len(self.held) == HELD:
+            self.notice = "enough lines are waiting"
+            return False
+        self.held.append(text)
+        return True
+
+    def _hurry(self) -> bool:
+        """Dial now; what was typed stays, for the question it was for may be gone."""
+        self.notice = "not connected: your line is kept"
+        if self.screen.state.phase == "lost":
+            self.way.retry_now()
+        return False
+
+    def _obey(self, text: str) -> bool:
+        assert self.question is not None
+        word, _, rest = text.partition(" ")
+        if text.startswith("//"):
+            return self._answer(text[1:])
+        if word in self.question.words:
+            return self._answer(text)
+        try:
+            self.notice = self._obey_word(self, word, rest.strip())
+        except UserError as error:
+            self.notice = str(error)
+            return False
+        self.recall.remember(kind_of(self.question), text)
+        return True
+
+    def _use_held(self) -> None:
+        """Let lines typed ahead answer, but no secret: what comes back is the person's again."""
+        while self.held and self.question is not None:
+            line = self.held.popleft()
+            if self.hidden or not self.submit(line):
+                self.next_lines.append(line)
+
+    def _changed(self, state: State) -> None:
+        if state.phase == "connecting" and not self._greeted:
+            self._greeted = True
+            self.note(f"connecting to {self.screen.address}")
+        if state.phase in ("lost", "ended"):
+            self.next_lines += [*self.screen.unsent(), *self.held]
+            self.held.clear()
+            self._sent_at.clear()
+            self._saving = None
+
+    def _store(self, piece: Piece) -> None:
+        saving = self._saving
+        if saving is None:
+            return
+        try:
+            if saving.take(piece):
+                self._saving = None
+                self.note(f"saved {saving.name}, {saving.done:,} bytes")
+            else:
+                self.way.send(self.screen.get(saving.file.id, saving.done))
+        except UserError as error:
+            self._saving = None
+            self.note(str(error))

@@ -1,0 +1,35 @@
+"""What F1 shows: every key and every word, on one page."""
+
+from typing import Final
+
+KEYS: Final = (
+    ("Enter", "send the line; while there is no connection: dial now"),
+    ("Tab, Shift-Tab", "complete a name, a room or a /word; again for the next one"),
+    ("Up, Down", "lines you sent before, to questions of this kind"),
+    ("^R", "the last such line that holds what you typed; again for the one before"),
+    ("PgUp, PgDn", "scroll by a page"),
+    ("^Up, ^Down", "scroll by three lines"),
+    ("^Home, ^End", "the oldest line; follow the newest (also Alt-<, Alt->)"),
+    ("^F", "search; Up and Down go on, Enter stays, Esc or ^G goes back"),
+    ("^N", "go to the next mention, or to where the unread lines begin"),
+    ("^C", "stop a request; clear the line (^_ brings it back); twice on an empty line: leave"),
+    ("^D", "leave, on an empty line"),
+    ("^L", "paint the screen anew"),
+    ("^X ^E", "write the line in your editor ($EDITOR)"),
+    ("^Z", "suspend (not on Windows)"),
+    ("F1", "this help; Esc closes it"),
+)
+"""Keys and what they do; those of every line editor (^A ^E ^W ^U ^K ^Y ^_ …) work too."""
+
+
+def help_text(words: "list[tuple[str, str]]") -> str:
+    """The page; `words`: each slash word with what it does."""
+    lines = ["Keys", *_table(KEYS), ""]
+    lines += ["Words, in a chat room (//text sends /text)", *_table(words), ""]
+    lines += ["A pasted text of several lines is shown for review before anything is sent."]
+    return "\n".join(lines)
+
+
+def _table(rows: "tuple[tuple[str, str], ...] | list[tuple[str, str]]") -> list[str]:
+    left = max(len(key) for key, _ in rows)
+    return [f"  {key:<{left}}  {what}" for key, what in rows]

@@ -1,0 +1,223 @@
+"""Where the person types: one buffer for answers, one for secrets, one for searching.
+
+They take turns in one control; what is in the first is never lost to the others.
+"""
+
+from collections.abc import Callable
+
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.clipboard import Clipboard, DummyClipboard, DynamicClipboard, InMemoryClipboard
+from prompt_toolkit.document import Document
+from prompt_toolkit.filters import Condition
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.history import DummyHistory
+from prompt_toolkit.layout import BufferControl, Dimension, Window
+from prompt_toolkit.layout.processors import (
+    BeforeInput,
+    ConditionalProcessor,
+    PasswordProcessor,
+    Processor,
+    Transformation,
+    TransformationInput,
+)
+
+from tcpnet.client import commands
+from tcpnet.client.completion import Tabbing, completions
+from tcpnet.client.desk import Desk
+from tcpnet.client.paste import Paste, is_one_line, split
+from tcpnet.client.recall import kind_of
+
+ROWS = 5
+"""Rows that the input line may grow to."""
+
+
+class InputLine:
+    """Keeps apart what is typed for whom, and shows the part whose turn it is."""
+
+    def __init__(self, desk: Desk, *, stars: bool) -> None:
+        """Belong to a desk; `stars`: show one for each hidden character, or else nothing."""
+        self._desk = desk
+        self.line = _buffer(self._enter)
+        self.secret = _buffer(self._enter)
+        self.finding = _buffer(self._stay, self._find)
+        self.review = Buffer(read_only=True)
+        self.control = BufferControl(
+            self.line,
+            input_processors=[
+                ConditionalProcessor(
+                    PasswordProcessor() if stars else _Nothing(),
+                    Condition(lambda: self.control.buffer is self.secret),
+                ),
+                BeforeInput(self._prompt, style="class:prompt"),
+            ],
+            focus_on_click=False,
+        )
+        self.window = Window(
+            self.control,
+            wrap_lines=True,
+            dont_extend_height=True,
+            height=Dimension(min=1, max=ROWS),
+        )
+        self._question: int | None = None
+        self._tabbing = Tabbing()
+
+    def clipboard(self) -> Clipboard:
+        """What was cut; what is cut from a secret is gone."""
+        kept, none = InMemoryClipboard(), DummyClipboard()
+        return DynamicClipboard(lambda: none if self.control.buffer is self.secret else kept)
+
+    def settle(self) -> None:
+        """Give the turn to whom it belongs, after anything that may have changed it."""
+        desk = self._desk
+        question = desk.question.id if desk.question else None
+        if question != self._question:
+            # Half a secret must not answer another question.
+            self._question = question
+            self.secret.reset()
+        if not desk.find:
+            self.finding.reset()
+        self.control.buffer = self._due()
+        if desk.next_lines and not self.line.text and not desk.paste:
+            self._set(desk.next_lines.popleft())
+
+    def paste(self, data: str) -> None:
+        """Put one line where the cursor is; show several for review first."""
+        desk, lines, buffer = self._desk, split(data), self.control.buffer
+        if desk.reviewing:
+            desk.paste = desk.reviewing.extend(lines)
+        elif is_one_line(lines):
+            buffer.insert_text(lines[0])
+        elif buffer is not self.line or (desk.question and desk.question.whole):
+            desk.notice = "one line expected"
+        else:
+            before = self.line.document.text_before_cursor
+            desk.paste = Paste((before + lines[0], *lines[1:]))
+
+    def send_paste(self) -> None:
+        """Send the lines under review; long ones at the second call."""
+        desk, paste = self._desk, self._desk.paste
+        if paste is None or desk.question is None or not desk.question.keep:
+            desk.notice = "one line expected: j joins them"
+        elif not paste.may_send:
+            desk.paste = paste.confirm()
+        else:
+            self._end_review("")
+            desk.post(paste.lines)
+
+    def edit_paste(self) -> None:
+        """Bring the lines under review into the input line, one after the other."""
+        if paste := self._desk.paste:
+            first, *rest = paste.lines
+            self._desk.next_lines.extendleft(reversed(rest))
+            self._end_review(first)
+
+    def join_paste(self) -> None:
+        """Make one line of those under review."""
+        if paste := self._desk.paste:
+            self._end_review(paste.joined())
+
+    def drop_paste(self) -> None:
+        """Forget the lines under review; what was typed stays."""
+        self._desk.paste = None
+
+    def complete(self, step: int) -> None:
+        """Complete the word before the cursor, or go on to the next completion."""
+        if self.control.buffer is not self.line:
+            return
+        question = self._desk.question
+        typed, after = self.line.document.text_before_cursor, self.line.document.text_after_cursor
+        words = [*question.words, *(commands.words() if question.local else [])] if question else []
+        talk = question is not None and question.keep
+        found = completions(typed, known=self._desk.talk.known, words=words, talk=talk)
+        text = self._tabbing.next(typed, found, step)
+        if text is not None:
+            self.line.document = Document(text + after, len(text))
+
+    def recall(self, go: Callable[[str, str], str | None]) -> None:
+        """Replace the line by another one that was sent; `go` is a method of `Recall`."""
+        if self.control.buffer is self.line:
+            text = go(kind_of(self._desk.question), self.line.text)
+            if text is not None:
+                self._set(text)
+
+    def clear(self) -> bool:
+        """Empty what is typed, so that undo brings it back; whether there was anything."""
+        buffer = self.control.buffer
+        if not buffer.text:
+            return False
+        buffer.save_to_undo_stack()
+        buffer.document = Document()
+        if buffer is self.secret:
+            buffer.reset()
+        return True
+
+    async def edit(self) -> None:
+        """Write the line in the person's editor; several lines come back for review."""
+        if self.control.buffer is not self.line:
+            return
+        await self.line.open_in_editor()
+        text = self.line.text
+        if not is_one_line(split(text)):
+            self.line.reset()
+            self.paste(text)
+        else:
+            self._set(split(text)[0])
+
+    def _due(self) -> Buffer:
+        desk = self._desk
+        if desk.find:
+            return self.finding
+        if desk.hidden:
+            return self.secret
+        if desk.paste:
+            self.review.set_document(Document(desk.paste.gist, 0), bypass_readonly=True)
+            return self.review
+        return self.line
+
+    def _prompt(self) -> StyleAndTextTuples:
+        if self._desk.find:
+            return [("", "search: ")]
+        return [("", "paste> " if self._desk.reviewing else self._desk.prompt)]
+
+    def _enter(self, buffer: Buffer) -> bool:
+        taken = self._desk.submit(buffer.text)
+        if taken:
+            buffer.reset()
+        return True  # the buffer keeps or loses its text here, not where it is asked from
+
+    def _find(self, buffer: Buffer) -> None:
+        if self._desk.find:
+            self._desk.find.type(buffer.text)
+
+    def _stay(self, buffer: Buffer) -> bool:
+        self._desk.end_find(stay=True)
+        return bool(buffer)
+
+    def _end_review(self, text: str) -> None:
+        self._desk.paste = None
+        before = self.line.document.text_before_cursor
+        after = self.line.text[len(before) :]
+        self.line.save_to_undo_stack()
+        self.line.document = Document(text + after, len(text))
+
+    def _set(self, text: str) -> None:
+        self.line.document = Document(text, len(text))
+
+
+class _Nothing(Processor):
+    """Shows nothing at all: not even how long a secret is."""
+
+    def apply_transformation(self, _input: TransformationInput) -> Transformation:
+        return Transformation([], lambda _index: 0, lambda _index: 0)
+
+
+def _buffer(
+    enter: Callable[[Buffer], bool], changed: Callable[[Buffer], None] | None = None
+) -> Buffer:
+    # Without a history: what was sent is remembered by kind of question, and secrets never are.
+    return Buffer(
+        multiline=False,
+        accept_handler=enter,
+        history=DummyHistory(),
+        on_text_changed=changed,
+    )

@@ -1,0 +1,122 @@
+"""The status line: one row of text that says how things stand. No UI toolkit."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from tcpnet.client.desk import Desk
+from tcpnet.client.paste import Paste
+from tcpnet.client.question import Question
+from tcpnet.client.width import cells, pad, steady
+from tcpnet.protocol.items import Progress
+
+SLOW: Final = 0.5
+"""Seconds, there and back, from which on a connection is called slow."""
+
+HELP: Final = "F1 help"
+
+
+def status(desk: Desk, width: int) -> str:
+    """The row, exactly `width` cells; where it is narrow, who and where give way first."""
+    screen = desk.screen
+    who = [screen.address, screen.name, screen.place or ""]
+    now = [*_connection(desk), *_situation(desk)]
+    while who and cells(_joined(who + now)) > width:
+        del who[0]
+    text = steady(_joined(who + now))
+    room = width - cells(text) - len(HELP) - 1
+    return pad(text + " " * room + HELP if room > 0 else text, width)
+
+
+def _joined(parts: list[str]) -> str:
+    return " " + " | ".join(part for part in parts if part)
+
+
+def _connection(desk: Desk) -> Iterator[str]:
+    """How the link stands, unless all is well."""
+    state, now = desk.screen.state, desk.clock()
+    match state.phase:
+        case "lost" if state.retry_at is not None:
+            wait = max(0, round(state.retry_at - now))
+            yield f"NOT CONNECTED, retry {state.attempt} in {wait}s"
+            yield "Enter retry now  ^D quit"
+        case "lost":
+            yield "NOT CONNECTED"
+        case "connecting" | "greeting" if state.attempt > 1:
+            yield f"NOT CONNECTED, try {state.attempt} since {now - state.since:.0f}s"
+        case "connecting" | "greeting":
+            yield f"connecting {max(0, now - state.since):.0f}s"
+            yield "^C cancel"
+        case "ended":
+            yield "NOT CONNECTED"
+
+
+def _situation(desk: Desk) -> Iterator[str]:
+    """What matters most now."""
+    if desk.notice:
+        yield desk.notice
+    elif desk.find:
+        found = "" if desk.find.found else "nowhere | "
+        yield f"{found}Up older  Down newer  Enter stay  Esc back"
+    elif desk.reviewing:
+        yield review(desk.reviewing, desk.question)
+    elif desk.hidden:
+        yield "PASSWORD hidden | Enter send  ^C give up"
+    elif desk.screen.progress:
+        yield progress(desk.screen.progress)
+    elif desk.reading:
+        yield f"{_below(desk.reading.below)}Esc close"
+    elif not desk.view.follows:
+        yield below(desk.view.below, desk.view.mentions_below)
+    elif desk.next_lines:
+        yield f"{_count(len(desk.next_lines), 'more line')}: Enter send and next | Esc drop"
+    elif desk.held:
+        yield f"{_count(len(desk.held), 'line')} wait for the next question"
+    elif desk.screen.state.phase == "connected":
+        yield _health(desk.way.rtt)
+
+
+def review(paste: Paste, question: Question | None) -> str:
+    """What may be done with a paste at this question."""
+    count = _count(len(paste.lines), "line")
+    if question is None or not question.keep:
+        return f"paste {count}, one line expected: j join | Esc drop"
+    send = "Enter send" if paste.may_send else "Enter twice: send"
+    return f"paste {count}: {send} {len(paste.lines)} | e edit | j join | Esc drop"
+
+
+def progress(progress: Progress) -> str:
+    """How far a request is, in bytes and bytes a second."""
+    parts = [progress.message, _amount(progress.done)]
+    if progress.total is not None:
+        parts.append(f"of {_amount(progress.total)}")
+    if progress.rate is not None:
+        parts.append(f"at {_amount(progress.rate)}/s")
+    return " ".join(filter(None, parts)) + "  ^C stop"
+
+
+def below(lines: int, mentions: int) -> str:
+    """What is not seen while the view is held."""
+    named = f" ({_count(mentions, 'mention')})" if mentions else ""
+    return f"{_below(lines, named)}^End follow"
+
+
+def _below(lines: int, named: str = "") -> str:
+    return f"{lines:,} below{named}  " if lines else ""
+
+
+def _health(rtt: float | None) -> str:
+    if rtt is None:
+        return "ok"
+    return f"slow {rtt:.1f}s" if rtt > SLOW else f"ok {rtt * 1000:.0f}ms"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _amount(size: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
