@@ -55,12 +55,32 @@ class Limits(Section, frozen=True):
     outbox_bytes: Count = 256 * 1024
 
 
+class Cache(Section, frozen=True):
+    """The pages that are kept."""
+
+    max_bytes: Count = 1 << 30
+    max_files: Count = 100_000
+    max_page_bytes: Count = 64 << 20
+    memory_bytes: Count = 64 << 20
+    default_lifetime: Seconds = 300
+
+
+class Proxy(Section, frozen=True):
+    """Fetching pages for people."""
+
+    allow: tuple[str, ...] = ()
+    show_bytes: Count = 1 << 20
+    max_bytes: Count = 1 << 30
+
+
 class Settings(Section, frozen=True):
     """All settings; each section is a table of the file."""
 
     server: Server = Server()
     rooms: Rooms = Rooms()
     limits: Limits = Limits()
+    cache: Cache = Cache()
+    proxy: Proxy = Proxy()
 
 
 class Source(Struct, frozen=True):

@@ -46,6 +46,7 @@ async def test_a_signal_says_bye_and_ends_with_0_within_2_s(tmp_path: Path, numb
     async with server(tmp_path) as running:
         nina = await person(running.port, "Nina")
         silent = await Person.dial("silent", running.port)
+        await silent.settled()
         began = time.monotonic()
 
         running.process.send_signal(number)

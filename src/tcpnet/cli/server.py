@@ -45,6 +45,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cache-dir", metavar="DIR", help="where fetched pages are kept (cache)")
     parser.add_argument("--config", metavar="FILE", type=Path, help="settings file in TOML")
     parser.add_argument("--ephemeral", action="store_true", help="keep everything in memory")
+    parser.add_argument(
+        "--proxy-allow",
+        metavar="CIDR",
+        action="append",
+        help="a network inside which pages may be fetched, such as 192.168.1.0/24",
+    )
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"))
     parser.add_argument(
         "--set", metavar="SECTION.KEY=VALUE", action="append", default=[], help="any other setting"
@@ -76,6 +82,8 @@ def _sources(options: argparse.Namespace) -> Iterator["Source"]:
             yield config.Source(f"--{flag.replace('_', '-')}", {section: {key: value}})
     if options.ephemeral:
         yield config.Source("--ephemeral", {"server": {"ephemeral": True}})
+    if options.proxy_allow:
+        yield config.Source("--proxy-allow", {"proxy": {"allow": options.proxy_allow}})
     yield config.from_flags(options.set)
 
 

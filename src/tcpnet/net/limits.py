@@ -38,7 +38,7 @@ class Doorway:
         """Why one more from this address cannot come in; None if it can."""
         if len(self) >= self.total:
             return f"the hub is full: {self.total} connections"
-        if self._inside[address] >= self.per_address and not _own(address):
+        if self._inside[address] >= self.per_address and not is_loopback(address):
             return f"there are {self.per_address} connections from your address already"
         return None
 
@@ -53,7 +53,8 @@ class Doorway:
             del self._inside[address]
 
 
-def _own(address: str) -> bool:
+def is_loopback(address: str) -> bool:
+    """Whether this numeric address is the machine itself."""
     try:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:

@@ -2,9 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Final
+from collections.abc import Callable
+from typing import Final, Self
 
 from tcpnet.net.connection import MAX_OUTBOX, Connection, Receiver
 from tcpnet.net.pulse import Pulse
@@ -20,29 +19,58 @@ Left alone it swallows megabytes, and a slow reader is noticed only after some 2
 Accept = Callable[[Connection[FromClient]], None]
 
 
-@asynccontextmanager
-async def serve_tcp(
-    host: str, port: int, pulse: Pulse, accept: Accept, *, max_outbox: int = MAX_OUTBOX
-) -> AsyncIterator[tuple[tuple[str, int], ...]]:
-    """Accept on host and port (0: a free one) until the block ends; gives the real addresses.
+class Listener:
+    """A port that is ours from `bind` to the end of its `with`, and lets people in once `open`."""
 
-    `accept` is a plain function: a coroutine would run outside any group and outlive a shutdown.
-    `max_outbox`: bytes that may wait for one of them. Raises OSError.
-    """
-    decoder = codec.from_client()
+    def __init__(self) -> None:
+        self.addresses: tuple[tuple[str, int], ...] = ()
+        self._server: asyncio.Server | None = None
+        self._begin: Callable[[asyncio.StreamWriter], None] | None = None
 
-    def begin(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = Connection(decoder, pulse, max_outbox=max_outbox)
-        _adopt(connection, writer)
-        accept(connection)
-
-    server = await asyncio.start_server(begin, host, port, backlog=1024)
-    try:
+    @classmethod
+    async def bind(cls, host: str, port: int) -> Self:
+        """Take a port (0: a free one); whoever dials waits until `open`. Raises OSError."""
+        listener = cls()
+        server = await asyncio.start_server(
+            listener._accepted, host, port, backlog=1024, start_serving=False
+        )
+        listener._server = server
         names = [listening.getsockname() for listening in server.sockets]
-        yield tuple((str(name[0]), int(name[1])) for name in names)
-    finally:
-        # Not wait_closed: since 3.12.1 it waits for every connection, and sessions end later.
-        server.close()
+        listener.addresses = tuple((str(name[0]), int(name[1])) for name in names)
+        return listener
+
+    async def open(self, pulse: Pulse, accept: Accept, *, max_outbox: int = MAX_OUTBOX) -> None:
+        """Hand everybody who dials to `accept`; `max_outbox` bytes may wait for one of them.
+
+        `accept` is a plain function: a coroutine would run outside any group and outlive a
+        shutdown.
+        """
+        decoder = codec.from_client()
+
+        def begin(writer: asyncio.StreamWriter) -> None:
+            connection = Connection(decoder, pulse, max_outbox=max_outbox)
+            _adopt(connection, writer)
+            accept(connection)
+
+        self._begin = begin
+        assert self._server is not None, "a listener is made by bind"
+        await self._server.start_serving()
+
+    def close(self) -> None:
+        """Let nobody in any more; again is harmless."""
+        if self._server is not None:
+            # Not wait_closed: since 3.12.1 it waits for every connection, and sessions end later.
+            self._server.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _accepted(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert self._begin is not None, "nobody is accepted before open"
+        self._begin(writer)
 
 
 async def dial(

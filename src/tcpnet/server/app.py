@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import platformdirs
 
@@ -13,6 +14,7 @@ from tcpnet.broker.base import Broker
 from tcpnet.broker.embedded import EmbeddedBroker
 from tcpnet.broker.memory import MemoryBroker
 from tcpnet.chat.accounts import Accounts
+from tcpnet.chat.habits import HabitBook
 from tcpnet.chat.mailboxes import Mailboxes
 from tcpnet.chat.presence import Presence
 from tcpnet.chat.rooms import Rooms
@@ -22,8 +24,12 @@ from tcpnet.lock import FolderLock
 from tcpnet.net.connection import Connection
 from tcpnet.net.limits import Doorway
 from tcpnet.net.pulse import Pulse
-from tcpnet.net.tcp import Accept, serve_tcp
+from tcpnet.net.tcp import Accept, Listener
 from tcpnet.protocol.items import Bye, FromClient
+from tcpnet.proxy.fetcher import Fetcher
+from tcpnet.proxy.guard import Guard, Network, network
+from tcpnet.proxy.pages import Limits, PageStore
+from tcpnet.proxy.proxy import WebProxy
 from tcpnet.server import wording
 from tcpnet.server.community import Community
 from tcpnet.server.people import run_session
@@ -45,8 +51,14 @@ async def running(settings: Settings) -> AsyncIterator[Hub]:
     Raises ConfigError where a folder or the port cannot be had.
     """
     async with AsyncExitStack() as house:
+        listener = house.enter_context(await _bound(settings))
         broker = await house.enter_async_context(_broker(settings))
-        community = await _community(settings, broker)
+        guard = Guard(_networks(settings))
+        guard.own_ports.update(port for _, port in listener.addresses)
+        origins = await house.enter_async_context(Fetcher(guard))
+        pages = await house.enter_async_context(await _pages(settings, broker, house))
+        web = await house.enter_async_context(WebProxy(pages, origins))
+        community = await _community(settings, broker, web, origins)
         house.push_async_callback(community.mailboxes.settle)
         house.push_async_callback(community.rooms.settle)
         pulse = Pulse(max_silence=settings.limits.silence_seconds)
@@ -55,9 +67,10 @@ async def running(settings: Settings) -> AsyncIterator[Hub]:
         keepers(community.mailboxes.keep())
         keepers(pulse.watch())
         sessions = await house.enter_async_context(owned())
+        house.callback(listener.close)  # nobody comes in while the sessions end
         accept = _door(settings, community, sessions)
-        addresses = await house.enter_async_context(_listening(settings, pulse, accept))
-        yield Hub(addresses, community)
+        await listener.open(pulse, accept, max_outbox=settings.limits.outbox_bytes)
+        yield Hub(listener.addresses, community)
 
 
 @asynccontextmanager
@@ -76,7 +89,35 @@ def data_dir(settings: Settings) -> Path:
     return Path(settings.server.data_dir or platformdirs.user_data_dir("tcpnet", appauthor=False))
 
 
-async def _community(settings: Settings, broker: Broker) -> Community:
+async def _pages(settings: Settings, broker: Broker, house: AsyncExitStack) -> PageStore:
+    """The store of pages, sealed with a key of this hub."""
+    folder = Path(settings.server.cache_dir)
+    if settings.server.ephemeral and settings.server.cache_dir == Settings().server.cache_dir:
+        folder = Path(house.enter_context(TemporaryDirectory(prefix="tcpnet-"))) / "cache"
+    key = await broker.claim("hub", "cache-key", secrets.token_hex(32))
+    limits = settings.cache
+    return PageStore(
+        folder,
+        bytes.fromhex(key),
+        Limits(
+            disk=limits.max_bytes,
+            pages=limits.max_files,
+            page=limits.max_page_bytes,
+            memory=limits.memory_bytes,
+        ),
+    )
+
+
+def _networks(settings: Settings) -> list[Network]:
+    try:
+        return [network(text) for text in settings.proxy.allow]
+    except ValueError as error:
+        raise ConfigError(f"proxy.allow: {error}") from error
+
+
+async def _community(
+    settings: Settings, broker: Broker, web: WebProxy, origins: Fetcher
+) -> Community:
     rooms = Rooms(
         broker,
         wording.encoded,
@@ -92,6 +133,9 @@ async def _community(settings: Settings, broker: Broker) -> Community:
         presence=Presence(),
         mailboxes=Mailboxes(broker),
         rooms=rooms,
+        habits=HabitBook(broker),
+        web=web,
+        origins=origins,
     )
 
 
@@ -115,15 +159,11 @@ def _door(settings: Settings, community: Community, spawn: Spawn) -> Accept:
     return accept
 
 
-@asynccontextmanager
-async def _listening(
-    settings: Settings, pulse: Pulse, accept: Accept
-) -> AsyncIterator[tuple[tuple[str, int], ...]]:
+async def _bound(settings: Settings) -> Listener:
+    """Take the port before anything else is touched."""
     host, port = settings.server.host, settings.server.port
-    async with AsyncExitStack() as listening:
-        try:
-            addresses = await listening.enter_async_context(serve_tcp(host, port, pulse, accept))
-        except OSError as error:
-            why = "it is in use already" if error.errno == errno.EADDRINUSE else error.strerror
-            raise ConfigError(f"cannot listen at {host}/{port}: {why}") from error
-        yield addresses
+    try:
+        return await Listener.bind(host, port)
+    except OSError as error:
+        why = "it is in use already" if error.errno == errno.EADDRINUSE else error.strerror
+        raise ConfigError(f"cannot listen at {host}/{port}: {why}") from error

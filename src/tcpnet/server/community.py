@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 
 from tcpnet.chat.accounts import Accounts
+from tcpnet.chat.habits import HabitBook
 from tcpnet.chat.mailboxes import Mailboxes
 from tcpnet.chat.presence import Presence
 from tcpnet.chat.rooms import Rooms
 from tcpnet.config import Settings
+from tcpnet.proxy.fetcher import Fetcher
+from tcpnet.proxy.proxy import WebProxy
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +22,6 @@ class Community:
     presence: Presence
     mailboxes: Mailboxes
     rooms: Rooms
+    habits: HabitBook
+    web: WebProxy
+    origins: Fetcher

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from tcpnet.errors import BrokerError, UserError
+from tcpnet.server.asking import choose
 from tcpnet.server.community import Community
-from tcpnet.server.dialogues import direct, login, rooms, users
+from tcpnet.server.dialogues import direct, login, rooms, users, web
 from tcpnet.server.session import Quit, Session
 
 Dialogue = Callable[[Session, Community], Awaitable[None]]
@@ -20,10 +21,6 @@ class Option:
     run: Dialogue
 
 
-async def _web(session: Session, _: Community) -> None:
-    session.tell("coming soon")
-
-
 # The order is the numbering. The titles are those of the first edition, word for word.
 MENU: Final = (
     Option("Get user list", users.show),
@@ -31,7 +28,7 @@ MENU: Final = (
     Option("Get my messages", direct.read),
     Option("Create a new chat room", rooms.create),
     Option("Join an existing chat room", rooms.join),
-    Option("Turn web proxy server on", _web),
+    Option("Turn web proxy server on", web.browse),
     Option("Disconnect from server", login.leave),
     Option("List chat rooms", rooms.show),
 )
@@ -39,7 +36,6 @@ MENU: Final = (
 HEADING: Final = (
     "\n****** TCP Client-Server Network ******\n-----------------------\nOptions Available:\n"
 )
-QUESTION: Final = "Your option <enter a number>: "
 
 
 async def main_menu(session: Session, community: Community) -> None:
@@ -54,14 +50,3 @@ async def main_menu(session: Session, community: Community) -> None:
             return
         except (UserError, BrokerError) as error:
             session.tell(str(error), kind="error")
-
-
-async def choose(session: Session, last: int) -> int:
-    """Ask for the number of a row until there is one."""
-    while True:
-        answer = await session.ask(QUESTION, key="option_selected", res_type="int", local=True)
-        typed = answer.text.strip()
-        # ASCII digits only: `isdecimal` takes those of every script.
-        if typed.isascii() and typed.isdecimal() and len(typed) < 9 and 1 <= int(typed) <= last:
-            return int(typed)
-        session.tell(f"Please enter a number from 1 to {last}.", kind="error")

@@ -12,7 +12,7 @@ from tcpnet import text
 from tcpnet.chat.accounts import Account
 from tcpnet.errors import ConnectionLost, ProtocolError, TcpnetError, UserError
 from tcpnet.net.connection import Connection
-from tcpnet.net.limits import Bucket
+from tcpnet.net.limits import Bucket, is_loopback
 from tcpnet.protocol import codec, items
 from tcpnet.protocol.items import (
     Bye,
@@ -68,6 +68,11 @@ class Session:
     def address(self) -> str:
         """Where the person is connected from."""
         return self._connection.peer
+
+    @property
+    def is_private(self) -> bool:
+        """Whether nobody on the network can read along."""
+        return is_loopback(self.address)
 
     @asynccontextmanager
     async def held(self) -> AsyncIterator[None]:
