@@ -12,6 +12,7 @@ import pytest
 from tcpnet.broker import lane
 from tcpnet.broker.connection import Parameters
 from tcpnet.broker.embedded import FILE, EmbeddedBroker
+from tcpnet.broker.store import Store
 from tcpnet.errors import BrokerError
 from tests.unit.broker.faulty import FULL, Faults, failing, limit_pages
 
@@ -195,6 +196,23 @@ async def test_a_value_of_a_wrong_type_fails_alone(tmp_path: Path) -> None:
         )
 
         assert [type(outcome) for outcome in outcomes] == [int, BrokerError, int]
+
+
+async def test_a_change_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
+    """The others of its batch are saved without a trace of it."""
+
+    def half(store: Store) -> None:
+        store.claim("account", "ann", "1")
+        raise ValueError
+
+    async with EmbeddedBroker.open(tmp_path) as broker:
+        outcomes = await asyncio.gather(
+            broker._change(half), broker.claim("account", "bob", "1"), return_exceptions=True
+        )
+
+        assert [type(outcome) for outcome in outcomes] == [BrokerError, str]
+        assert await broker.claim("account", "ann", "2") == "2"
+        assert await broker.claim("account", "bob", "2") == "1"
 
 
 # A failing disk
