@@ -85,6 +85,7 @@ class View:
     initial_age: float
     received_at: float
     lifetime: float
+    stated: bool
     silent: bool
     must_validate: bool
     never_stale: bool
@@ -118,6 +119,7 @@ def view(entry: Entry, rules: Rules = RFC_9111) -> View:
         lifetime=_heuristic(entry, ruled, generated_at, modified, rules)
         if stated is None
         else stated,
+        stated=stated is not None,
         silent=entry.status == 200 and stated is None and modified is None,
         must_validate=ruled.must_validate,
         never_stale=ruled.never_stale,

@@ -177,6 +177,20 @@ def decide(
     return _forward(request, entry, asked, wanted)
 
 
+def serves_others(request: PageRequest, entry: Entry, now: float, rules: Rules = RFC_9111) -> bool:
+    """Tell whether a response still on its way may answer a request that did not cause it (§4).
+
+    It must be fresh, or state no lifetime at all: then it may live as long as it takes to come.
+    """
+    seen, wanted = view(entry, rules), wishes(index(request.fields))
+    age, lifetime = seen.age(now), seen.lifetime_for(request.default_lifetime)
+    if seen.must_validate:
+        return False
+    if lifetime > age:
+        return wanted.content_with(age, lifetime)
+    return not (seen.stated or wanted.demanding)
+
+
 def stale_answer(
     request: PageRequest,
     entry: Entry,
@@ -235,8 +249,9 @@ def _forward(
     if request.method == "HEAD" or carries_credentials(request):
         return Forward(entry)
     conditions = validators(entry) if entry else ()
-    plain = asked.keys().isdisjoint(CONDITIONAL)
-    return Forward(entry, conditions, (plain or bool(conditions)) and not wanted.no_store)
+    replaced = bool(conditions) or asked.keys().isdisjoint(CONDITIONAL)
+    joinable = replaced and not (wanted.no_store or wanted.validated)
+    return Forward(entry, conditions, joinable)
 
 
 def validators(entry: Entry) -> Fields:

@@ -45,9 +45,7 @@ def portion(
 
     `age` (seconds) goes into Age (RFC 9111 §5.1); None if the origin was asked just now.
     """
-    fields = view(entry, rules).ageless if age is not None else entry.fields
-    if age is not None:
-        fields = (*fields, ("Age", str(int(age))))
+    fields = entry.fields if age is None else aged(entry, age, rules)
     whole = Portion(entry.status, entry.reason, fields, 0, length)
     if entry.status != 200:
         return whole
@@ -58,6 +56,11 @@ def portion(
         return _not_modified(whole)
     ranged = request.method == "GET" and "range" in asked and _same_page(asked, entry)
     return _part(whole, asked["range"]) if ranged else whole
+
+
+def aged(entry: Entry, age: float, rules: Rules = RFC_9111) -> Fields:
+    """Return the fields of a stored response with its age in seconds (RFC 9111 §5.1)."""
+    return (*view(entry, rules).ageless, ("Age", str(int(age))))
 
 
 def _unchanged(asked: dict[str, str], entry: Entry) -> bool:

@@ -107,10 +107,16 @@ def keepable(entry: Entry, rules: Rules = RFC_9111) -> bool:
     return not (_directive_refusal(ruled) or _use_refusal(entry, ruled))
 
 
+def passed_on(head: Head) -> Fields:
+    """Return the fields that go on to whoever asked: those of one hop dropped, a Date in all."""
+    return _dated(end_to_end(head.fields), head.received_at)
+
+
 def outdates(request: PageRequest, head: Head) -> bool:
     """Tell whether a full response that is not kept shows the kept one to be wrong."""
     personal = carries_credentials(request) or has(request.fields, "cookie")
-    return not personal and (200 <= head.status < 400 or head.status in (404, 410))
+    speaks = 200 <= head.status < 400 or head.status in (404, 410)
+    return request.method == "GET" and speaks and not personal
 
 
 def invalidated(request: PageRequest, head: Head) -> tuple[str, ...]:

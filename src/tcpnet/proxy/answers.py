@@ -1,0 +1,53 @@
+"""What an asker of the proxy gets: a head, where it came from, and a body that streams."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Self
+
+from tcpnet.proxy.entry import Fields
+
+
+class Source(Enum):
+    """Where an answer comes from."""
+
+    ORIGIN = "the origin, asked for this request"
+    SHARED = "the origin, asked for another request that came first"
+    CACHE = "the cache"
+    VALIDATED = "the cache, after the origin said that nothing changed"
+    STALE = "the cache, past its lifetime"
+
+
+@dataclass(slots=True, eq=False)
+class Answer:
+    """A response; iterate it for the chunks of its body. Raises FetchError while it does.
+
+    `length` counts the bytes that the body will have, None if nobody knows; `received` those
+    given out so far. `age` is how old a page from the cache is, in seconds; `peer` the numeric
+    address of the origin, "" where it was not asked. `not_stored` completes "Not cached: …" and
+    is final when the body has ended; None for what is kept, or came from the cache.
+    """
+
+    status: int
+    reason: str
+    fields: Fields
+    source: Source
+    body: AsyncIterator[bytes]
+    length: int | None = None
+    age: float | None = None
+    peer: str = ""
+    not_stored: str | None = None
+    received: int = 0
+
+    @property
+    def from_cache(self) -> bool:
+        """Whether the page was in the cache when it was asked for."""
+        return self.source in (Source.CACHE, Source.VALIDATED, Source.STALE)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await anext(self.body)
+        self.received += len(chunk)
+        return chunk

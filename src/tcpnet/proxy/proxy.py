@@ -1,0 +1,324 @@
+"""The web proxy: the cache's rules over the store and the origins, one fetch for all who ask."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AsyncExitStack, ExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Final, Self
+
+from tcpnet.proxy.answers import Answer, Source
+from tcpnet.proxy.departures import Departures, Origins
+from tcpnet.proxy.entry import Entry, Fields, PageRequest
+from tcpnet.proxy.failures import FetchError, ForbiddenAddress, Unsendable
+from tcpnet.proxy.fields import index, values, without
+from tcpnet.proxy.flights import Abandoned, Flight, Landing
+from tcpnet.proxy.forwarding import passed_here
+from tcpnet.proxy.freshness import RFC_9111, Rules, view
+from tcpnet.proxy.index import Page
+from tcpnet.proxy.pages import PageStore
+from tcpnet.proxy.policy import (
+    CONDITIONAL,
+    Absent,
+    Forward,
+    Plan,
+    Serve,
+    decide,
+    fits,
+    serves_others,
+    stale_answer,
+    validators,
+)
+from tcpnet.proxy.reader import Reader
+from tcpnet.proxy.replies import aged, portion
+from tcpnet.proxy.spool import Follower, PageLost
+from tcpnet.proxy.storing import passed_on
+
+PATIENCE: Final = 5.0
+"""Seconds that one waits for the head of an answer to somebody else's request."""
+
+
+# Refusals of this hub itself: the origin may well be there.
+_OURS: Final = (ForbiddenAddress, Unsendable)
+
+
+class NotInCache(FetchError):
+    """The request wants a stored page, and none may be used: 504 (RFC 9111 §5.2.1.7)."""
+
+    def __init__(self) -> None:
+        super().__init__("This page is not in the cache.")
+
+
+class Looped(FetchError):
+    """The request was sent by this hub: 508."""
+
+    def __init__(self) -> None:
+        super().__init__("This request came from this hub: it would go in circles.")
+
+
+class BrokenOff(FetchError):
+    """A page cannot be read to its end, from the store or on its way through it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The page broke off: {reason}.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What every request is answered with."""
+
+    pages: PageStore
+    departures: Departures
+    rules: Rules
+    clock: Callable[[], float]
+    patience: float
+
+
+class WebProxy:
+    """Answers requests from the store or from origins, after RFC 9111; enter it to use it.
+
+    `clock` gives UTC seconds. One waits `patience` seconds for the head of an answer to somebody
+    else's request before one's own is sent.
+    """
+
+    def __init__(
+        self,
+        pages: PageStore,
+        origins: Origins,
+        *,
+        rules: Rules = RFC_9111,
+        clock: Callable[[], float] = time.time,
+        patience: float = PATIENCE,
+    ) -> None:
+        departures = Departures(pages, origins, rules, clock)
+        self._parts = _Parts(pages, departures, rules, clock, patience)
+
+    async def __aenter__(self) -> Self:
+        await self._parts.departures.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._parts.departures.__aexit__(kind, error, trace)
+
+    @property
+    def fetching(self) -> int:
+        """How many requests are on their way to origins."""
+        return len(self._parts.departures)
+
+    @asynccontextmanager
+    async def fetch(self, request: PageRequest) -> AsyncGenerator[Answer, None]:
+        """Answer one request, whose URL is normalised; a redirect is an answer like others.
+
+        Leaving the context ends a fetch that nobody else waits for, unless little of it is
+        missing. Raises FetchError, also while the answer is iterated.
+        """
+        if passed_here(request.fields, self._parts.departures.pseudonym):
+            raise Looped
+        async with AsyncExitStack() as stack:
+            yield await _Visit(self._parts, request, stack).answer()
+
+
+class _Visit:
+    """One request until it has its answer; what that needs is held open on `held`."""
+
+    def __init__(self, parts: _Parts, request: PageRequest, held: AsyncExitStack) -> None:
+        self._parts = parts
+        self._request = request
+        self._held = held
+        self._asked = index(request.fields)
+        self._missed: set[Flight] = set()
+        self._alone = False
+
+    async def answer(self) -> Answer:
+        """Return the answer, however many attempts it takes."""
+        while True:
+            reader, plan = await self._plan()
+            if isinstance(plan, Absent):
+                raise NotInCache
+            if isinstance(plan, Serve) and reader is not None:
+                if plan.refresh:
+                    self._refresh(plan.entry, reader.page)
+                return await self._from_cache(reader, plan)
+            if isinstance(plan, Forward) and (answer := await self._forwarded(plan, reader)):
+                return answer
+
+    async def _plan(self) -> tuple[Reader | None, Plan]:
+        readers = await self._matching()
+        entries = [reader.entry for reader in readers]
+        plan = decide(self._request, entries, self._parts.clock(), self._parts.rules)
+        entry = None if isinstance(plan, Absent) else plan.entry
+        return next((reader for reader in readers if reader.entry is entry), None), plan
+
+    async def _matching(self) -> list[Reader]:
+        """Open the stored responses that were selected by a request like this."""
+        if not self._request.caching or self._request.method not in ("GET", "HEAD"):
+            return []
+        pages = self._parts.pages.variants(self._request.url)
+        readers = [await self._opened(page) for page in pages if fits(page.vary, self._asked)]
+        return [reader for reader in readers if reader is not None]
+
+    async def _opened(self, page: Page) -> Reader | None:
+        reader = await self._parts.pages.open(page)
+        return self._held.enter_context(reader) if reader else None
+
+    async def _forwarded(self, plan: Forward, reader: Reader | None) -> Answer | None:
+        """Ask the origin, or wait for its answer to somebody else; None if that is of no use."""
+        page = reader.page if reader else None
+        if plan.joinable and not self._alone:
+            for flight in self._parts.departures.find(self._request.url, page):
+                if flight not in self._missed:
+                    return await self._follow(flight, reader)
+        plan = plan._replace(joinable=plan.joinable and not self._alone)
+        return await self._lead(self._parts.departures.start(self._request, plan, page), reader)
+
+    async def _lead(self, flight: Flight, reader: Reader | None) -> Answer:
+        self._held.enter_context(flight.asker())
+        await flight.landed.wait()
+        landing = flight.landing
+        if landing is None:
+            return await self._instead(flight, reader)
+        if reader and (answer := await self._excused(landing, reader)):
+            return answer
+        if landing.page and landing.entry and reader:
+            answer = await self._stored(reader, landing.entry, Source.VALIDATED)
+            cookies = values(landing.head.fields, "set-cookie")
+            answer.fields += tuple(("Set-Cookie", cookie) for cookie in cookies)
+            return answer
+        return await self._passed_on(flight, landing, passed_on(landing.head), Source.ORIGIN)
+
+    async def _follow(self, flight: Flight, reader: Reader | None) -> Answer | None:
+        if reader:
+            reader.close()  # or a thousand who wait would hold a thousand files open
+        with ExitStack() as seat:
+            seat.enter_context(flight.asker())
+            answer = await self._shared(flight, reader.page if reader else None)
+            if answer:
+                self._held.enter_context(seat.pop_all())
+                return answer
+        self._missed.add(flight)
+        return None
+
+    async def _shared(self, flight: Flight, page: Page | None) -> Answer | None:
+        try:
+            async with asyncio.timeout(self._parts.patience):
+                await flight.landed.wait()
+        except TimeoutError:
+            self._alone = True
+            return None
+        landing = flight.landing
+        if landing is None and isinstance(flight.failure, Unsendable):
+            self._alone = True
+            return None
+        if landing is None:
+            return await self._instead(flight, await self._opened(page) if page else None)
+        if landing.head.status >= 500 and page and (reader := await self._opened(page)):
+            excused = await self._excused(landing, reader)
+            return excused or await self._from_landing(flight, landing)
+        return await self._from_landing(flight, landing)
+
+    async def _from_landing(self, flight: Flight, landing: Landing) -> Answer | None:
+        """Answer from what came for somebody else, if it may serve this request (§4)."""
+        entry, now, rules = landing.entry, self._parts.clock(), self._parts.rules
+        if entry is None or not serves_others(self._request, entry, now, rules):
+            # Whoever else waits here will find the same: each asks by himself, all at once.
+            self._alone = True
+            return None
+        if not fits(entry.vary, self._asked):
+            return None
+        if landing.page:
+            reader = await self._opened(landing.page)
+            return await self._stored(reader, entry, Source.VALIDATED) if reader else None
+        if landing.writer is None or not (flight.failure or landing.writer.can_follow()):
+            return None
+        age = view(entry, rules).age(now)
+        return await self._passed_on(flight, landing, aged(entry, age, rules), Source.SHARED)
+
+    async def _instead(self, flight: Flight, reader: Reader | None) -> Answer:
+        """Answer from the store for an origin that was not reached, or raise the reason."""
+        failure = flight.failure or Abandoned()
+        unreached = isinstance(failure, FetchError) and not isinstance(failure, _OURS)
+        if reader and unreached:
+            now = self._parts.clock()
+            served = stale_answer(self._request, reader.entry, now, rules=self._parts.rules)
+            if served:
+                return await self._from_cache(reader, served)
+        raise failure
+
+    async def _excused(self, landing: Landing, reader: Reader) -> Answer | None:
+        """Answer from the store for an origin that failed, where stale-if-error allows it."""
+        status, now = landing.head.status, self._parts.clock()
+        if status < 500:
+            return None
+        served = stale_answer(self._request, reader.entry, now, status, self._parts.rules)
+        return await self._from_cache(reader, served) if served else None
+
+    async def _from_cache(self, reader: Reader, plan: Serve) -> Answer:
+        source = Source.STALE if plan.stale else Source.CACHE
+        return await self._stored(reader, plan.entry, source, plan.age)
+
+    async def _stored(
+        self, reader: Reader, entry: Entry, source: Source, age: float | None = None
+    ) -> Answer:
+        """Answer with a stored body, under the client's own conditions and range."""
+        part = portion(self._request, entry, reader.length, age, self._parts.rules)
+        stop = part.start if self._request.method == "HEAD" else part.stop
+        body = await self._closing(_whole(reader.chunks(part.start, stop)))
+        length = stop - part.start
+        return Answer(part.status, part.reason, part.fields, source, body, length, age)
+
+    async def _passed_on(
+        self, flight: Flight, landing: Landing, fields: Fields, source: Source
+    ) -> Answer:
+        head, reply, writer = landing.head, landing.reply, landing.writer
+        length = 0 if self._request.method == "HEAD" else reply.length
+        answer = Answer(head.status, head.reason, fields, source, aiter(reply), length)
+        answer.peer, answer.not_stored = reply.peer, landing.not_stored
+        if writer is not None:
+            try:
+                follower = self._held.enter_context(writer.follow())
+            except PageLost as error:
+                raise flight.failure or BrokenOff(str(error)) from error
+            answer.body = await self._closing(_followed(flight, follower, answer))
+        return answer
+
+    async def _closing(self, body: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+        return await self._held.enter_async_context(aclosing(body))
+
+    def _refresh(self, entry: Entry, page: Page) -> None:
+        """Validate a page that was just served stale, unless that is under way (RFC 5861 §3)."""
+        request, departures = self._request, self._parts.departures
+        if departures.find(request.url, page):
+            return
+        kept = without(request.fields, CONDITIONAL | {"authorization"})
+        plain = replace(request, method="GET", fields=kept, credentials=None)
+        flight = departures.start(plain, Forward(entry, validators(entry), joinable=True), page)
+        flight.needed = True
+
+
+async def _followed(
+    flight: Flight, follower: Follower, answer: Answer
+) -> AsyncGenerator[bytes, None]:
+    """Yield a body that is on its way into the store."""
+    try:
+        async for chunk in follower:
+            yield chunk
+    except PageLost as error:
+        raise flight.failure or BrokenOff(str(error)) from error
+    # Not before the page is stored: the next request is to find it.
+    await flight.over.wait()
+    answer.not_stored = flight.not_kept
+
+
+async def _whole(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """Yield a stored body."""
+    try:
+        async for chunk in chunks:
+            yield chunk
+    except PageLost as error:
+        raise BrokenOff(str(error)) from error
