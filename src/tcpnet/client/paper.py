@@ -43,9 +43,10 @@ class Paper:
             self._out.write("\n")
             self._standing = ""
 
-    def was_entered(self) -> None:
-        """Note that the terminal itself has ended the line: somebody pressed Enter."""
-        self._standing = ""
+    def was_entered(self) -> bool:
+        """Note that the terminal itself has ended the line; whether a prompt stood on it."""
+        stood, self._standing = bool(self._standing), ""
+        return stood
 
     def flush(self) -> None:
         """Bring everything to whoever reads."""

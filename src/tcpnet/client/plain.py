@@ -7,6 +7,7 @@ its prompt, so that a recording reads like the screen; a secret never is.
 
 import asyncio
 from collections import deque
+from dataclasses import dataclass
 from typing import Final, TextIO
 
 from tcpnet.client.link import Link
@@ -24,6 +25,13 @@ ACKNOWLEDGED: Final = 5.0
 
 MARK: Final = "== "
 """Begins a line that the client says by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    text: str
+    seen: bool = False
+    """It was typed at its prompt, and stands there."""
 
 
 class Plain:
@@ -46,9 +54,9 @@ class Plain:
         self._screen, self._link, self._source = screen, link, source
         self._paper = Paper(out)
         self._patience, self._acknowledged = patience, acknowledged
-        self._lines: deque[str] = deque()
+        self._lines: deque[_Line] = deque()
         self._hidden = False
-        self._secret: str | None = None  # typed while hidden: it answers a secret, or nothing
+        self._secret: _Line | None = None  # typed while hidden: it answers a secret, or nothing
         self._ended = False
         self._impatient = False
         self._ack_timer: asyncio.TimerHandle | None = None
@@ -125,19 +133,21 @@ class Plain:
             self._hide(question is not None and question.secret)
             if question is None or self._awaits_acknowledgement(question):
                 break
-            self._paper.prompt(question.prompt)
             line = self._next_line(question)
             if line is None:
+                self._paper.prompt(question.prompt)
                 break
-            self._paper.answer("" if question.secret else line)
-            self._link.send(self._screen.answer(line))
+            if not line.seen:
+                self._paper.prompt(question.prompt)
+                self._paper.answer("" if question.secret else line.text)
+            self._link.send(self._screen.answer(line.text))
             self._start_timers()
         self._leave_at_the_end()
 
     def _awaits_acknowledgement(self, question: Question) -> bool:
         return question.keep and bool(self._screen.pending) and not self._impatient
 
-    def _next_line(self, question: Question) -> str | None:
+    def _next_line(self, question: Question) -> _Line | None:
         if question.secret and self._source.terminal:
             line, self._secret = self._secret, None
             return line
@@ -146,15 +156,13 @@ class Plain:
         self._reading.taken()
         return self._lines.popleft()
 
-    def _typed(self, line: str) -> None:
+    def _typed(self, text: str) -> None:
         if self._hidden:
             self._reading.taken()
-            self._secret = line
-            self._wake()
-            return
-        if self._source.terminal:
-            self._paper.was_entered()
-        self._lines.append(line)
+            self._secret = _Line(text)
+        else:
+            seen = self._source.terminal and self._paper.was_entered()
+            self._lines.append(_Line(text, seen))
         self._wake()
 
     def _hide(self, hidden: bool) -> None:
@@ -172,11 +180,13 @@ class Plain:
     def _report_unsent(self) -> None:
         reports = [f"not confirmed: {line}" for line in self._screen.unsent()]
         if self._source.terminal:
-            reports += [f"not sent: {line}" for line in self._lines]
+            reports += [f"not sent: {line.text}" for line in self._lines]
         elif self._lines:
             # Not their words: any of them may be a password.
             reports.append(f"not sent: {len(self._lines)} more of the input")
-        self._lines.clear()
+        while self._lines:
+            self._reading.taken()
+            self._lines.popleft()
         for report in reports:
             self._paper.write(MARK + clean(report))
 

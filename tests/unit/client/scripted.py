@@ -143,18 +143,34 @@ class Keyboard:
         self.hidden = False
         self.hides: list[bool] = []
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._given = self._wanted = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._news = asyncio.Event()
 
     def types(self, *lines: str) -> None:
         """Give lines."""
         for line in lines:
+            self._given += 1
             self._lines.put(line)
 
     def ends(self) -> None:
         """Give nothing more."""
         self._lines.put(None)
 
+    async def was_read(self) -> None:
+        """Wait until all that was typed has reached the loop."""
+        self._loop = asyncio.get_running_loop()
+        async with asyncio.timeout(PATIENCE):
+            # Whoever wants one more line has handed over those before, and the loop is in order.
+            while self._wanted <= self._given:
+                self._news.clear()
+                await self._news.wait()
+
     def read_line(self) -> str | None:
         """Wait for the next line."""
+        self._wanted += 1
+        if self._loop:
+            self._loop.call_soon_threadsafe(self._news.set)
         return self._lines.get()
 
     def hide(self, hidden: bool) -> None:
