@@ -195,6 +195,8 @@ class PartFile:
         self._file: FileIO | None = None
         self._discarded = False
         self._lock = threading.Lock()
+        # By itself, so that a reader never waits for a slow write.
+        self._naming = threading.Lock()
 
     def add(self, chunk: bytes) -> None:
         """Write the next chunk."""
@@ -205,7 +207,7 @@ class PartFile:
                 write_all(self._opened(), record)
                 self.digests.append(digest)
 
-    def finish(self, rest: bytes, secret: bytes, entry: Entry, length: int) -> int:
+    def finish(self, rest: bytes, entry: Entry, length: int, secret: bytes, identifier: str) -> int:
         """Write the last chunk and what follows it, and close; return the size of the file.
 
         Raises DamagedPage when the head is too large, and OSError.
@@ -213,7 +215,7 @@ class PartFile:
         last = pickles.bytes_record(rest) if rest else b""
         if rest:
             self.digests.append(pickles.digest(last))
-        last += pickles.closing(self.digests, secret, entry, length)
+        last += pickles.closing(self.digests, entry, length, secret, identifier)
         with self._lock, self._opened() as file:
             write_all(file, last)
             return file.tell()
@@ -228,7 +230,7 @@ class PartFile:
 
     def move(self, path: str) -> None:
         """Give the finished file its name, in place of an older one."""
-        with self._lock:
+        with self._naming:
             Path(self._path).replace(path)
             self._path = path
             self.is_named = True
@@ -239,7 +241,7 @@ class PartFile:
 
     def discard(self) -> None:
         """Close and remove the file."""
-        with self._lock:
+        with self._lock, self._naming:
             self._discarded = True
             if self._file is not None:
                 self._file.close()
@@ -251,5 +253,5 @@ class PartFile:
         return self._file
 
     def _open_again(self) -> FileIO:
-        with self._lock:
+        with self._naming:
             return open_to_read(self._path)

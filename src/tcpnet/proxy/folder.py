@@ -120,13 +120,15 @@ class Folder:
         """Begin a page, under a name that says it is not whole."""
         return PartFile(f"{self._prefix}{identifier}.{os.getpid()}-{next(self._parts)}.part")
 
-    def finish(self, part: PartFile, rest: bytes, entry: Entry, length: int) -> int:
+    def finish(
+        self, part: PartFile, identifier: str, rest: bytes, entry: Entry, length: int
+    ) -> int:
         """Write the last chunk of a page and all that follows; try to name it; return its size.
 
         Raises DamagedPage and OSError.
         """
-        size = part.finish(rest, self._secret, entry, length)
-        self.move(part, heads.identify(entry.url, entry.vary))
+        size = part.finish(rest, entry, length, self._secret, identifier)
+        self.move(part, identifier)
         return size
 
     def move(self, part: PartFile, identifier: str) -> None:
@@ -149,7 +151,8 @@ class Folder:
         with FileIO(self._page(identifier), "r+b") as file:
             old = heads.read_head(files.head_ending_at(file, size, self._secret, identifier))
             first = pickles.heads_offset(old.length)
-            sealed = pickles.sealed(self._secret, entry, old.length, old.digest)
+            head = heads.write_head(entry, old.length, old.digest)
+            sealed = head + heads.seal(self._secret, identifier, head)
             if size + len(sealed) - first > _MAX_HEADS:
                 return self._rewrite(file, identifier, first, sealed)
             file.seek(size)

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_SECRET_SIZE: Final = 32
 _THREADS: Final = 4
 # Waits (seconds) for whoever has a file open to let go of its name; only Windows needs them.
 _RENAME_WAITS: Final = (0.02, 0.2, 1.0, 5.0)
@@ -38,10 +39,12 @@ class PageStore:
 
     Entering raises ConfigError when the folder is not ours or another hub has it. The index of
     an earlier run's pages fills in the background: until `loaded`, a page not met yet is a miss.
-    `secret` (32 random bytes) seals the files: with another one all of them count as damaged.
+    `secret` (32 random bytes) seals the files: with another one, all of them count as damaged.
     """
 
     def __init__(self, folder: Path, secret: bytes, limits: Limits | None = None) -> None:
+        if len(secret) != _SECRET_SIZE:
+            raise ValueError(f"the secret of the cache has {_SECRET_SIZE} bytes")
         self.limits = limits or Limits()
         self._threads = ThreadPoolExecutor(_THREADS, "pages")
         # One thread for all that changes what a name stands for: in the order it was decided.
@@ -74,6 +77,8 @@ class PageStore:
             self._loading.cancel()
             await asyncio.wait([self._loading])
         await asyncio.to_thread(self._shut)
+        if self._loading is not None and not self._loading.cancelled():
+            self._loading.result()
 
     def __len__(self) -> int:
         return len(self._shelf.index)
@@ -139,6 +144,10 @@ class PageStore:
         """Forget all variants of a normalised URL; return how many were known."""
         return self._shelf.remove_url(url)
 
+    async def settled(self) -> None:
+        """Wait until the folder shows every name given or removed so far."""
+        await self._in(self._names, int)
+
     async def _from_disk(self, page: Page) -> Held | PageFile | None:
         while page in self._shelf.index:
             size = page.size
@@ -146,7 +155,7 @@ class PageStore:
                 source = await self._read(page)
             except (DamagedPage, FileNotFoundError) as error:
                 # What is being renamed or rewritten just now is not damaged: look again after it.
-                await self._in(self._names, int)
+                await self.settled()
                 if page.size == size:
                     self._shelf.lose(page, error)
             except OSError as error:
@@ -179,7 +188,7 @@ class PageStore:
         """Turn what was spooled into a page. Raises DamagedPage and OSError."""
         identifier, length = heads.identify(entry.url, entry.vary), spool.received
         size = await self._in(
-            self._names, self._folder.finish, spool.part, spool.tail, entry, length
+            self._names, self._folder.finish, spool.part, identifier, spool.tail, entry, length
         )
         await self._name(spool.part, identifier)
         spool.release()

@@ -90,16 +90,13 @@ def split_digests(joined: bytes) -> list[bytes]:
     return [joined[at : at + _DIGEST] for at in range(0, len(joined), _DIGEST)]
 
 
-def closing(digests: list[bytes], secret: bytes, entry: Entry, length: int) -> bytes:
+def closing(
+    digests: list[bytes], entry: Entry, length: int, secret: bytes, identifier: str
+) -> bytes:
     """Return all records that follow the chunks of a page. Raises DamagedPage."""
     joined = bytes_record(b"".join(digests))
-    return b"".join((END_OF_BODY, joined, sealed(secret, entry, length, digest(joined))))
-
-
-def sealed(secret: bytes, entry: Entry, length: int, digest_of_digests: bytes) -> bytes:
-    """Return the records of a head and its seal. Raises DamagedPage when the head is too large."""
-    head = heads.write_head(entry, length, digest_of_digests)
-    return head + heads.seal(secret, heads.identify(entry.url, entry.vary), head)
+    head = heads.write_head(entry, length, digest(joined))
+    return b"".join((END_OF_BODY, joined, head, heads.seal(secret, identifier, head)))
 
 
 def unpack(data: bytes, secret: bytes, identifier: str) -> tuple[Entry, bytes]:

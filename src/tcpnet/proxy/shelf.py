@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from tcpnet.proxy.entry import Entry
@@ -70,11 +70,14 @@ class Shelf:
 
     @property
     def stats(self) -> Stats:
-        """Counters as plain integers."""
-        stats = self._stats
-        stats.pages, stats.disk_bytes = len(self.index), self.index.size
-        stats.memory_pages, stats.memory_bytes = len(self._front), self._front.size
-        return stats
+        """Counters as plain integers, as they are now."""
+        return replace(
+            self._stats,
+            pages=len(self.index),
+            disk_bytes=self.index.size,
+            memory_pages=len(self._front),
+            memory_bytes=self._front.size,
+        )
 
     def fits_memory(self, length: int) -> bool:
         """Tell whether a body of that many bytes may be held in memory."""
