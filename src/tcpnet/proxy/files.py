@@ -120,11 +120,13 @@ def _end_of_digests(file: FileIO) -> int:
 
 
 class ChunkFile:
-    """A file of chunks, opened at the first read; each chunk is checked before it is given."""
+    """A file of chunks, each of which is checked before it is given.
 
-    def __init__(self, opener: Callable[[], FileIO]) -> None:
-        self._opener = opener
-        self._file: FileIO | None = None
+    It takes an open file, or what opens one at the first read. Closing it closes the file.
+    """
+
+    def __init__(self, file: FileIO | Callable[[], FileIO]) -> None:
+        self._file = file
         self._closed = False
         self._lock = threading.Lock()
 
@@ -138,14 +140,14 @@ class ChunkFile:
         """Close the file; waits for no more than the chunk that is being read."""
         with self._lock:
             self._closed = True
-            if self._file is not None:
+            if isinstance(self._file, FileIO):
                 self._file.close()
 
     def _opened(self) -> FileIO:
         if self._closed:
             raise DamagedPage("it was closed meanwhile")
-        if self._file is None:
-            self._file = self._opener()
+        if not isinstance(self._file, FileIO):
+            self._file = self._file()
         return self._file
 
 
@@ -166,7 +168,7 @@ class PageFile:
             file.close()
             raise
         self._length = head.length
-        self._chunks = ChunkFile(lambda: file)
+        self._chunks = ChunkFile(file)
 
     def chunks(self, first: int, last: int) -> bytes:
         """Return the chunks from `first` to before `last`. Raises DamagedPage and OSError."""
