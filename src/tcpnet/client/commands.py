@@ -19,6 +19,15 @@ class Command:
     argument: str
     summary: str
     run: Callable[[Desk, str], str]
+    needs_pane: bool = False
+    """Of no use where the terminal scrolls by itself."""
+
+
+def run_inline(desk: Desk, word: str, argument: str) -> str:
+    """Do what a word says where there is no pane; raises UserError."""
+    if any(command.word == word and command.needs_pane for command in COMMANDS):
+        raise UserError("scroll and search as your terminal does")
+    return run(desk, word, argument)
 
 
 def run(desk: Desk, word: str, argument: str) -> str:
@@ -137,11 +146,17 @@ def _number(argument: str, usage: str) -> int:
 
 COMMANDS: Final = (
     Command("/help", "", "keys and words", show_help),
-    Command("/search", "TEXT", "go to the last line that holds it", _search),
-    Command("/unread", "", "go to the next mention, or to where the unread lines begin", _unread),
-    Command("/top", "", "go to the oldest line", _top),
-    Command("/end", "", "follow the newest line", _end),
-    Command("/clear", "", "empty the pane", _clear),
+    Command("/search", "TEXT", "go to the last line that holds it", _search, needs_pane=True),
+    Command(
+        "/unread",
+        "",
+        "go to the next mention, or to where the unread lines begin",
+        _unread,
+        needs_pane=True,
+    ),
+    Command("/top", "", "go to the oldest line", _top, needs_pane=True),
+    Command("/end", "", "follow the newest line", _end, needs_pane=True),
+    Command("/clear", "", "empty the pane", _clear, needs_pane=True),
     Command("/nick-colors", "on|off", "colours for names", _name_colours),
     Command("/bell", "off|mention|all", "what the terminal rings for", _bell),
     Command("/ignore", "NAME", "hide what somebody says in rooms, or show it again", _ignore),

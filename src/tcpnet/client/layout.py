@@ -29,6 +29,8 @@ _MARKS: Final = {"state": "== ", "note": "-- "}
 """How lines begin that the client says by itself: of the connection, and of all else."""
 TIMED: Final = frozenset({"chat", "join", "leave", *_MARKS})
 """Kinds with a time column: what people do in rooms, and what the client says."""
+WIDE: Final = 1 << 30
+"""A width at which no line is wrapped."""
 _NARROW: Final = 30
 """Below this many cells there is no time column."""
 _CACHED: Final = 512
@@ -42,6 +44,8 @@ class Look:
     clock: Callable[[float], str]
     """Turns seconds since 1970 into five characters, `12:01`."""
     name_colours: bool = True
+    columns: bool = True
+    """Whether times stand in a column, and rules go across."""
     raw: bool = False
     """Leave emoji as they came, though the terminal may misplace what follows them."""
     needle: str = ""
@@ -106,7 +110,7 @@ class Layout:
     def _lay_out(self, entry: Entry, page: Page | None) -> Iterator[Row]:
         lines = self._shown(entry.message).split("\n")
         if entry.kind == "day":
-            yield rule(entry.message, self._width)
+            yield rule(entry.message, self._width) if self._look.columns else [("rule", lines[0])]
             return
         column = self._column(entry)
         for row in self._block(entry, lines, self._width - cells(column)):
@@ -117,7 +121,7 @@ class Layout:
 
     def _column(self, entry: Entry) -> str:
         """What stands before the first row; the others are indented as far."""
-        if entry.kind not in TIMED or self._width < _NARROW:
+        if entry.kind not in TIMED or self._width < _NARROW or not self._look.columns:
             return _MARKS.get(entry.kind, "")
         # The star says without colour that the person is named.
         star = "*" if entry.mention else " "

@@ -80,6 +80,11 @@ class Scrollback:
         """The id that the next entry gets."""
         return self.first + len(self._entries)
 
+    @property
+    def whole(self) -> int:
+        """The id up to which no entry will go on: the end, or that of one with `more` to come."""
+        return self.end if self._open is None else max(self._open, self.first)
+
     def __len__(self) -> int:
         """Entries kept."""
         return len(self._entries)

@@ -16,8 +16,8 @@ from tcpnet.client.inputline import InputLine
 
 HUNG_UP: Final = 129
 """The exit status of who lost the terminal."""
-FAREWELL: Final = 1.0
-"""Seconds that leaving waits for the hub."""
+ESCAPE: Final = 0.05
+"""Seconds after which Escape is a key of its own, not the beginning of one."""
 SECOND: Final = 1.0
 """How often a countdown is painted."""
 
@@ -39,6 +39,7 @@ class Stage:
         self._due: asyncio.TimerHandle | None = None
         self._last = 0.0
         self._again: asyncio.TimerHandle | None = None
+        app.ttimeoutlen = ESCAPE
         app.key_processor.before_key_press += self._before_key
         app.key_processor.after_key_press += self._after_key
 

@@ -27,6 +27,17 @@ def status(desk: Desk, width: int) -> str:
     return pad(text + " " * room + HELP if room > 0 else text, width)
 
 
+def spoken(desk: Desk) -> str:
+    """What inline says as a line of its own when it changes; empty for nothing."""
+    if desk.notice:
+        return desk.notice
+    if desk.reviewing:
+        return review(desk.reviewing, desk.question)
+    if desk.hidden:
+        return "what you type now is hidden"
+    return desk.screen.progress.message if desk.screen.progress else ""
+
+
 def _joined(parts: list[str]) -> str:
     return " " + " | ".join(part for part in parts if part)
 

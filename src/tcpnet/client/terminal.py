@@ -16,6 +16,7 @@ from prompt_toolkit.output import Output, create_output
 from tcpnet.client import commands, palette
 from tcpnet.client.bell import Bell
 from tcpnet.client.desk import Desk, Way
+from tcpnet.client.inline import inline
 from tcpnet.client.inputline import InputLine
 from tcpnet.client.keyboard import Keyboard
 from tcpnet.client.keys import Keyring
@@ -32,8 +33,6 @@ RATE: Final = 25
 COLUMNS: Final = 20
 LINES: Final = 4
 """On a screen smaller than this there is no room for what was said."""
-ESCAPE: Final = 0.05
-"""Seconds after which Escape is a key of its own, not the beginning of one."""
 
 
 async def run(
@@ -47,8 +46,8 @@ async def run(
     """Show and take keys until the link has ended; the terminal is left as it was found."""
     desk = desk_for(screen, way, settings)
     keyboard = Keyboard(keyboard or create_input(), time.monotonic)
-    app = full_screen(desk, settings.color, keyboard, output or create_output())
-    await app.run()
+    show = inline if settings.mode == "inline" else full_screen
+    await show(desk, settings.color, keyboard, output or create_output()).run()
 
 
 def desk_for(screen: Screen, way: Way, settings: Settings) -> Desk:
@@ -59,7 +58,7 @@ def desk_for(screen: Screen, way: Way, settings: Settings) -> Desk:
         way,
         talk,
         Bell(settings.bell),
-        obey=commands.run,
+        obey=commands.run_inline if settings.mode == "inline" else commands.run,
         clock=time.monotonic,
         wall=time.time,
     )
@@ -93,7 +92,6 @@ def full_screen(desk: Desk, color: Color, keyboard: Input, output: Output) -> St
         input=keyboard,
         output=output,
     )
-    app.ttimeoutlen = ESCAPE
     return Stage(desk, line, app, pane.stale, RATE)
 
 
