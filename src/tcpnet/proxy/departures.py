@@ -78,6 +78,11 @@ class Departures:
     def __len__(self) -> int:
         return len(self._flights)
 
+    async def settled(self) -> None:
+        """Wait until nothing is on its way any more."""
+        while tasks := [flight.task for flight in self._flights if flight.task]:
+            await asyncio.wait(tasks)
+
     def find(self, url: str, page: Page | None) -> list[Flight]:
         """Return what one may join who asks for `url` and would validate `page`, or has none."""
         return [flight for flight in self._joinable.get(url, ()) if flight.open_to(page)]

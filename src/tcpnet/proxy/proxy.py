@@ -111,6 +111,10 @@ class WebProxy:
         """How many requests are on their way to origins."""
         return len(self._parts.departures)
 
+    async def settled(self) -> None:
+        """Wait until nothing is on its way any more."""
+        await self._parts.departures.settled()
+
     @asynccontextmanager
     async def fetch(self, request: PageRequest) -> AsyncGenerator[Answer, None]:
         """Answer one request, whose URL is normalised; a redirect is an answer like others.

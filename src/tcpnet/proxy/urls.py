@@ -2,7 +2,9 @@
 
 import re
 from typing import Final
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
+
+from yarl import URL
 
 from tcpnet.errors import UserError
 
@@ -47,7 +49,8 @@ def origin(url: str) -> str:
 def resolved(base: str, reference: str) -> str | None:
     """Return the normalised address that a reference in a response to `base` means, if any."""
     try:
-        return normalised(urljoin(base, reference))
+        # Not urljoin, which makes one slash of the two in a//b.
+        return normalised(str(URL(base, encoded=True).join(URL(reference, encoded=True))))
     except (UserError, ValueError):
         return None
 

@@ -1,8 +1,8 @@
 """The proxy over a real store and scripted origins: one fetch for all, and the cache's rules."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,26 +43,31 @@ class Hub:
         async with self.proxy.fetch(ask(*lines, **rest)) as answer:  # type: ignore[arg-type]
             return answer, await read(answer)
 
-    async def quiet(self) -> None:
-        """Wait until nothing is on its way any more."""
-        while self.proxy.fetching:
-            await asyncio.sleep(0)
-
 
 async def read(answer: Answer) -> bytes:
     """Read a body to its end."""
     return b"".join([chunk async for chunk in answer])
 
 
-@pytest.fixture
-async def hub(tmp_path: Path) -> AsyncIterator[Hub]:
+@asynccontextmanager
+async def running(
+    folder: Path, largest: int = 1 << 20, patience: float = 5.0
+) -> AsyncGenerator[Hub, None]:
+    """Run a hub whose cache takes pages of up to `largest` bytes."""
     clock = Clock()
     origin = Origin(clock)
-    limits = Limits(page=1 << 20, memory_page=PART)
-    async with PageStore(tmp_path, b"s" * 32, limits) as pages:
+    async with (
+        PageStore(folder, b"s" * 32, Limits(page=largest, memory_page=PART)) as pages,
+        WebProxy(pages, origin, clock=clock, patience=patience) as proxy,
+    ):
         await pages.loaded()
-        async with WebProxy(pages, origin, clock=clock) as proxy:
-            yield Hub(proxy, pages, origin, clock)
+        yield Hub(proxy, pages, origin, clock)
+
+
+@pytest.fixture
+async def hub(tmp_path: Path) -> AsyncGenerator[Hub, None]:
+    async with running(tmp_path) as hub:
+        yield hub
 
 
 async def test_a_page_crosses_the_link_once(hub: Hub) -> None:
@@ -173,24 +178,20 @@ async def test_what_nobody_waits_for_is_finished_if_little_is_missing(
     tmp_path: Path, length: int | None, sent: int, goes_on: bool
 ) -> None:
     """Half of it, or all but a MiB: the rest is cheaper than another fetch."""
-    clock = Clock()
-    origin = Origin(clock)
-    async with PageStore(tmp_path, b"s" * 32, Limits(page=100 << 20)) as pages:
-        async with WebProxy(pages, origin, clock=clock) as proxy:
-            hub = Hub(proxy, pages, origin, clock)
-            sized = () if length is None else (f"Content-Length: {length}",)
-            script = origin.answers(FRESH, *sized, body=None)
-            script.say(bytes(sent))
-            async with proxy.fetch(ask()) as answer:
-                while answer.received < sent:
-                    await anext(answer)
-            if goes_on:
-                script.say(bytes((length or 0) - sent))
-                script.finish()
-            await script.ended.wait()
-            await hub.quiet()
+    async with running(tmp_path, largest=100 << 20) as hub:
+        sized = () if length is None else (f"Content-Length: {length}",)
+        script = hub.origin.answers(FRESH, *sized, body=None)
+        script.say(bytes(sent))
+        async with hub.proxy.fetch(ask()) as answer:
+            while answer.received < sent:
+                await anext(answer)
+        if goes_on:
+            script.say(bytes((length or 0) - sent))
+            script.finish()
+        await hub.proxy.settled()
 
-            assert len(pages) == goes_on
+        assert script.ended.is_set()
+        assert len(hub.pages) == goes_on
 
 
 async def test_a_person_who_leaves_before_the_head_ends_the_fetch(hub: Hub) -> None:
@@ -201,7 +202,7 @@ async def test_a_person_who_leaves_before_the_head_ends_the_fetch(hub: Hub) -> N
 
     asking.cancel()
     await script.ended.wait()
-    await hub.quiet()
+    await hub.proxy.settled()
 
     assert asking.cancelled()
 
@@ -245,9 +246,7 @@ async def test_one_fetch_for_each_variant(hub: Hub) -> None:
     german = hub.origin.answers(FRESH, "Vary: Accept-Language", body=None)
     english = hub.origin.answers(FRESH, "Vary: Accept-Language", body=None)
     wanting = {
-        language: [
-            asyncio.create_task(hub.get(f"Accept-Language: {language}")) for _ in range(10)
-        ]
+        language: [asyncio.create_task(hub.get(f"Accept-Language: {language}")) for _ in range(10)]
         for language in ("de", "en")
     }
     await hub.origin.was_asked(1)
@@ -265,21 +264,17 @@ async def test_one_fetch_for_each_variant(hub: Hub) -> None:
 
 async def test_a_follower_does_not_wait_for_ever(tmp_path: Path) -> None:
     """After a bounded time each asks by himself."""
-    clock = Clock()
-    origin = Origin(clock)
-    async with PageStore(tmp_path, b"s" * 32) as pages:
-        async with WebProxy(pages, origin, clock=clock, patience=0.01) as proxy:
-            hub = Hub(proxy, pages, origin, clock)
-            stuck = origin.answers(FRESH, body=None)
-            origin.answers(FRESH, body=b"mine")
-            first = asyncio.create_task(hub.get())
-            await origin.was_asked(1)
+    async with running(tmp_path, patience=0.01) as hub:
+        stuck = hub.origin.answers(FRESH, body=None)
+        hub.origin.answers(FRESH, body=b"mine")
+        first = asyncio.create_task(hub.get())
+        await hub.origin.was_asked(1)
 
-            assert (await hub.get())[1] == b"mine"
+        assert (await hub.get())[1] == b"mine"
 
-            stuck.say(b"at last")
-            stuck.finish()
-            assert (await first)[1] == b"at last"
+        stuck.say(b"at last")
+        stuck.finish()
+        assert (await first)[1] == b"at last"
 
 
 async def test_a_failure_is_everybodys(hub: Hub) -> None:
@@ -316,7 +311,7 @@ async def test_a_body_that_ends_early_is_never_stored(hub: Hub) -> None:
     script.break_off(EndedEarly("example.com", 4, 100))
 
     outcomes = await asyncio.gather(*asking, return_exceptions=True)
-    await hub.quiet()
+    await hub.proxy.settled()
 
     assert [str(outcome) for outcome in outcomes] == [
         "The page from example.com ended early: 4 of 100 bytes came."
@@ -530,7 +525,7 @@ async def test_a_page_is_renewed_while_its_stale_copy_is_served(hub: Hub) -> Non
     await hub.origin.was_asked(2)
     renewal.say(b"newer")
     renewal.finish()
-    await hub.quiet()
+    await hub.proxy.settled()
 
     assert {answer.source for answer, _ in answers} == {Source.STALE}
     assert not has(hub.origin.requests[1].fields, "range")
@@ -550,15 +545,13 @@ async def test_a_renewal_that_fails_is_nobodys_error(
     hub.clock.now += 100
 
     answer, _ = await hub.get()
-    await hub.quiet()
+    await hub.proxy.settled()
 
     assert answer.source is Source.STALE
     assert "page not fetched" in caplog.messages
 
 
-@pytest.mark.parametrize(
-    ("status", "left"), [(200, 1), (204, 1), (303, 1), (404, 3), (500, 3)]
-)
+@pytest.mark.parametrize(("status", "left"), [(200, 1), (204, 1), (303, 1), (404, 3), (500, 3)])
 async def test_an_unsafe_request_drops_what_it_changed(hub: Hub, status: int, left: int) -> None:
     """The target, and what Location and Content-Location name on the same origin (§4.4)."""
     for url in (URL, URL + "/new", "https://other.example/x"):
