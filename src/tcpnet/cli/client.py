@@ -45,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:
+        if isinstance(cause := _cause(error), OSError):  # a full disk, no more descriptors
+            return _complain(str(cause), INTERNAL)
         return _confess(error, options.log)
 
 
@@ -204,6 +206,13 @@ def _log_to(file: TextIO) -> None:
     form.converter = time.gmtime
     handler.setFormatter(form)
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+
+
+def _cause(error: Exception) -> Exception:
+    """What went wrong first, of several tasks."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _complain(text: str, status: int) -> int:

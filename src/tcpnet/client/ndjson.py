@@ -70,6 +70,8 @@ class Ndjson:
         if state.retry_at is not None:
             line["attempt"] = state.attempt
             line["retry-in"] = round(max(0.0, state.retry_at - self._loop.time()), 3)
+        if state.status is not None:
+            line["status"] = state.status
         self._write(now, line)
         for text in self._screen.unsent():
             self._write(now, {"type": "unsent", "value": text})

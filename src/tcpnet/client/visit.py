@@ -1,6 +1,8 @@
 """One connection to the hub, from the greeting to its end."""
 
 import asyncio
+import os
+import socket
 from collections.abc import Callable
 from typing import Final
 
@@ -157,7 +159,7 @@ class Visit:
         except TimeoutError:
             self.leave(End(f"no answer within {within:g} s", UNREACHABLE))
         except OSError as error:
-            self.leave(End(error.strerror or str(error), UNREACHABLE))
+            self.leave(End(_why(error), UNREACHABLE))
         else:
             self._on_greeted()
             self.send(Hello(protocol=PROTOCOL, agent=AGENT, id_key=self.name))
@@ -194,3 +196,10 @@ class Visit:
                 self.leave(End(f"nothing was heard for {silence:.0f} s"))
             elif heard and not pinged and silence >= self._liveness.ping_after:
                 pinged = self.send(Ping(t=loop.time()))
+
+
+def _why(error: OSError) -> str:
+    # asyncio puts its own words and the address into the text of what the system said.
+    if error.errno and not isinstance(error, socket.gaierror):
+        return os.strerror(error.errno)
+    return error.strerror or str(error)
