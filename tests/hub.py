@@ -24,6 +24,8 @@ from tcpnet.protocol.items import (
     Status,
     Welcome,
 )
+from tcpnet.proxy.fetcher import Fetcher
+from tcpnet.proxy.guard import Guard
 from tcpnet.server.app import Hub, running
 
 PATIENCE = 20 * float(os.environ.get("TCPNET_TEST_PATIENCE", "1"))
@@ -206,10 +208,12 @@ class Town:
 
 
 @asynccontextmanager
-async def town(**sections: dict[str, Any]) -> AsyncIterator[Town]:
+async def town(
+    fetcher: Callable[[Guard], Fetcher] = Fetcher, **sections: dict[str, Any]
+) -> AsyncIterator[Town]:
     """A running hub with these settings and a way to bring people."""
     async with AsyncExitStack() as stack:
-        hub = await stack.enter_async_context(running(settings(**sections)))
+        hub = await stack.enter_async_context(running(settings(**sections), fetcher=fetcher))
         made = Town(hub)
         try:
             yield made

@@ -4,9 +4,9 @@ import asyncio
 import sys
 from pathlib import Path
 
-from docs.recordings import people
+from docs.recordings import people, proxy
 
-RECORDINGS = {"people": people.record}
+RECORDINGS = {"people": people.record, "proxy": proxy.record}
 
 
 def main() -> None:

@@ -76,6 +76,7 @@ def settled(text: str) -> str:
     """The recording without what differs from run to run: ids, times, ports."""
     text = re.sub(r"(?<=127\.0\.0\.1[/:])\d+|(?<=server port: )\d+", "12005", text)
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "2026-08-05 17:45", text)
+    text = re.sub(r"(?<='Date': ')[^']+", "Wed, 05 Aug 2026 17:45:00 GMT", text)
     ids: dict[str, str] = {}
 
     def renumbered(match: re.Match[str]) -> str:

@@ -46,7 +46,7 @@ class Resolver(AbstractResolver):
         refusal = None
         for kind, _, protocol, _, sockaddr in await self.addresses(host, port, family):
             try:
-                self._guard.check(sockaddr[0], port)
+                self._guard.check(sockaddr[0], sockaddr[1])
             except Forbidden as error:
                 refusal = error
                 continue
@@ -54,7 +54,7 @@ class Resolver(AbstractResolver):
                 ResolveResult(
                     hostname=host,
                     host=sockaddr[0],
-                    port=port,
+                    port=sockaddr[1],
                     family=int(kind),
                     proto=protocol,
                     flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,

@@ -2,7 +2,7 @@
 
 import errno
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,17 +45,19 @@ class Hub:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Hub]:
+async def running(
+    settings: Settings, *, fetcher: Callable[[Guard], Fetcher] = Fetcher
+) -> AsyncIterator[Hub]:
     """A hub for the length of the block; at its end everybody is told and nothing is lost.
 
-    Raises ConfigError where a folder or the port cannot be had.
+    `fetcher` makes what speaks to sites: stand-ins for them need another one. Raises ConfigError where a folder or the port cannot be had.
     """
     async with AsyncExitStack() as house:
         listener = house.enter_context(await _bound(settings))
         broker = await house.enter_async_context(_broker(settings))
         guard = Guard(_networks(settings))
         guard.own_ports.update(port for _, port in listener.addresses)
-        origins = await house.enter_async_context(Fetcher(guard))
+        origins = await house.enter_async_context(fetcher(guard))
         pages = await house.enter_async_context(await _pages(settings, broker, house))
         web = await house.enter_async_context(WebProxy(pages, origins))
         community = await _community(settings, broker, web, origins)

@@ -162,7 +162,7 @@ async def _form(session: Session) -> bytes:
         if len(names) == len(contents):
             return urlencode(list(zip(names, contents, strict=True))).encode()
         session.tell(
-            f"There are {len(names)} keys and {len(contents)} values: each key needs one value.",
+            f"Each key needs one value: keys {len(names)}, values {len(contents)}.",
             kind="error",
         )
 
