@@ -7,6 +7,7 @@ from pathlib import Path
 from tcpnet.proxy.entry import Entry, Fields
 from tcpnet.proxy.index import Page
 from tcpnet.proxy.pages import PageStore
+from tcpnet.proxy.spool import PageLost
 
 SECRET = bytes(range(32))
 FIELDS = (
@@ -55,6 +56,22 @@ async def read(pages: PageStore, page: Page) -> tuple[Entry, bytes] | None:
 async def joined(chunks: AsyncIterable[bytes]) -> bytes:
     """Return all that comes, in one piece."""
     return b"".join([chunk async for chunk in chunks])
+
+
+async def received(chunks: AsyncIterable[bytes]) -> tuple[bytes, PageLost | None]:
+    """Return all that comes, and what ended it early."""
+    got = b""
+    try:
+        async for chunk in chunks:
+            got += chunk
+    except PageLost as error:
+        return got, error
+    return got, None
+
+
+def names(folder: Path) -> set[str]:
+    """Return the names of all that lies in a folder."""
+    return {path.name for path in folder.iterdir()}
 
 
 def files(folder: Path) -> list[Path]:

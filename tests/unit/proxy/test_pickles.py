@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tcpnet
@@ -230,7 +230,6 @@ def test_only_plain_files_are_opened(folder: Folder, name: str, tmp_path: Path) 
 
 def plant(name: str, path: Path) -> None:
     """Make something that is no plain file."""
-
     if name == "link":
         path.symlink_to(path.parent / "CACHEDIR.TAG")
     elif name == "pipe":
@@ -268,12 +267,12 @@ def test_the_body_of_another_page_is_refused(folder: Folder) -> None:
 
 
 class Edits:
-    """One page of three chunks, freshened once, and every way to spoil a copy of it."""
+    """A page, freshened once, to be spoiled in every way."""
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: Folder, size: int) -> None:
         self.folder = folder
         self.old, self.new = an_entry(), an_entry(received_at=1_800_000_000.0, fields=FIELDS[1:])
-        self.body = a_body(2 * CHUNK + 1000)
+        self.body = a_body(size)
         self.identifier = put(folder, self.old, self.body)
         self.path = folder.path / f"{self.identifier}.pickle"
         self.first_size = self.path.stat().st_size
@@ -290,7 +289,7 @@ class Edits:
 @pytest.fixture(scope="module")
 def edits(tmp_path_factory: pytest.TempPathFactory) -> Edits:
     """The page that the edits below spoil."""
-    return Edits(Folder(tmp_path_factory.mktemp("edits"), SECRET))
+    return Edits(Folder(tmp_path_factory.mktemp("edits"), SECRET), 2 * CHUNK + 1000)
 
 
 def offsets(size: int) -> st.SearchStrategy[int]:
@@ -298,6 +297,7 @@ def offsets(size: int) -> st.SearchStrategy[int]:
     return st.integers(0, size - 1) | st.integers(max(0, size - 2500), size - 1) | st.integers(0, 9)
 
 
+@settings(max_examples=300)
 @given(data=st.data())
 def test_no_edit_of_a_file_is_ever_served(edits: Edits, data: st.DataObject) -> None:
     """Changed, cut, stretched: the page as it was, or a miss; nothing else, and no crash."""
@@ -318,8 +318,11 @@ def test_a_flipped_bit_of_the_body_is_never_served(edits: Edits) -> None:
         assert take(edits.folder, edits.identifier) is None
 
 
-def test_a_torn_append_loses_nothing(edits: Edits) -> None:
+@pytest.mark.parametrize("size", [0, 100])
+def test_a_torn_append_loses_nothing(folder: Folder, size: int) -> None:
     """A crash while a newer head is written leaves the page with its older one."""
+    edits = Edits(folder, size)
+
     for cut in range(edits.first_size, len(edits.data)):
         edits.path.write_bytes(edits.data[:cut])
 
