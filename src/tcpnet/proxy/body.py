@@ -143,7 +143,7 @@ def _codec(label: str | None) -> str | None:
         return None
     try:
         name = codecs.lookup(label.strip()).name
-        b"".decode(name)
+        b"?".decode(name, errors="replace")  # fails for rot13, hex and others that make no text
     except (LookupError, ValueError):
         return None
     if name in _NO_CHARSETS:

@@ -25,6 +25,7 @@ _MAX_CODINGS: Final = 2
 
 _GZIP: Final = frozenset({"gzip", "x-gzip"})
 _KNOWN: Final = _GZIP | {"deflate"}
+_GZIP_BEGINS: Final = 0x1F
 
 
 class Undecodable(FetchError):
@@ -84,6 +85,7 @@ class _Unpacker:
     def __init__(self, *, is_gzip: bool) -> None:
         self._is_gzip = is_gzip
         self._member: zlib._Decompress | None = None
+        self._is_first = True
         self._ended = False
 
     @property
@@ -94,19 +96,27 @@ class _Unpacker:
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yield what these bytes unpack to, in bounded pieces."""
         while data and not self._ended:
-            member = self._member = self._member or self._begun(data[0])
+            member = self._member or self._begun(data[0])
+            if member is None:
+                return
             yield from _drained(member, data)
             if not member.eof:
                 return
             data, self._member = member.unused_data, None
-            # What follows a gzip member and is none is padding, as gzip itself takes it.
-            self._ended = not self._is_gzip or data[:1] not in (b"", b"\x1f")
 
-    def _begun(self, first: int) -> "zlib._Decompress":
+    def _begun(self, first: int) -> "zlib._Decompress | None":
+        # What follows a member and is none is padding, as gzip itself takes it.
+        self._ended = not self._is_first and not (self._is_gzip and first == _GZIP_BEGINS)
+        if self._ended:
+            return None
+        self._is_first = False
+        bits = zlib.MAX_WBITS
         if self._is_gzip:
-            return zlib.decompressobj(zlib.MAX_WBITS | 16)
-        is_wrapped = first & 0x0F == zlib.DEFLATED
-        return zlib.decompressobj(zlib.MAX_WBITS if is_wrapped else -zlib.MAX_WBITS)
+            bits |= 16
+        elif first & 0x0F != zlib.DEFLATED:
+            bits = -bits
+        self._member = zlib.decompressobj(bits)
+        return self._member
 
 
 def _drained(member: "zlib._Decompress", data: bytes) -> Iterator[bytes]:

@@ -4,7 +4,7 @@ import hashlib
 import re
 import secrets
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
@@ -33,20 +33,25 @@ class Challenge:
     parameters: dict[str, str]
 
 
-def challenges(fields: Fields) -> Iterator[Challenge]:
-    """Yield the challenges of all WWW-Authenticate lines, in order (RFC 9110 §11.6.1)."""
+def challenges(fields: Fields) -> list[Challenge]:
+    """List the challenges of all WWW-Authenticate lines, in order (RFC 9110 §11.6.1)."""
+    found: list[Challenge] = []
     for line in http.values(fields, "www-authenticate"):
-        current = None
+        of_line: list[Challenge] = []
         position = 0
         while match := _PART.match(line, position):
             position = match.end()
             if scheme := match["scheme"]:
-                current = Challenge(scheme.lower(), {})
-                yield current
-            elif current is not None:
-                quoted = match["quoted"]
-                value = match["token"] if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
-                current.parameters.setdefault(match["name"].lower(), value)
+                of_line.append(Challenge(scheme.lower(), {}))
+            elif of_line:
+                of_line[-1].parameters.setdefault(match["name"].lower(), _value(match))
+        found += of_line
+    return found
+
+
+def _value(match: re.Match[str]) -> str:
+    quoted: str | None = match["quoted"]
+    return match["token"] if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
 
 
 def check(credentials: Credentials) -> None:

@@ -45,7 +45,6 @@ _TLS: Final = {
 _NO_NAME: Final = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 _DIAL: Final = {
     errno.ECONNREFUSED: "refused the connection",
-    errno.ECONNRESET: "broke the connection off",
     errno.ETIMEDOUT: "did not answer",
     errno.ENETUNREACH: "cannot be reached: the link may be down",
     errno.EHOSTUNREACH: "cannot be reached: the link may be down",
@@ -86,6 +85,8 @@ def _dial(error: OSError, host: str) -> FetchError:
             return ForbiddenAddress(host, error.address, error.port, error.why, error.setting)
         case socket.gaierror():
             return NameNotFound(host) if error.errno in _NO_NAME else LookupFailed(host)
+        case ConnectionResetError():
+            return ConnectionFailed(host, "broke the connection off")
         case _:
             return ConnectionFailed(host, _DIAL.get(error.errno or 0, "cannot be reached"))
 

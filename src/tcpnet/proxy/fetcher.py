@@ -4,22 +4,22 @@ import asyncio
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
 import aiohttp
-from aiohttp.connector import Connection
 from yarl import URL
 
 from tcpnet.proxy import credentials as proof
 from tcpnet.proxy import diagnosis, routes, wire
 from tcpnet.proxy import fields as http
 from tcpnet.proxy.entry import Credentials, Fields
-from tcpnet.proxy.failures import EndedEarly, Stage, TimedOut
+from tcpnet.proxy.failures import EndedEarly, Stage
 from tcpnet.proxy.guard import Guard
+from tcpnet.proxy.patience import Patience, Progress
 from tcpnet.proxy.resolver import Lookup, Resolver, look_up
+from tcpnet.proxy.responses import Response
 
 Body = bytes | AsyncIterable[bytes] | None
 
@@ -31,26 +31,6 @@ _LOOKUP: Final = 5.0
 
 # Bytes; aiohttp warns above 1 MiB, where writing a body at once begins to hold up the loop.
 _PIECE: Final = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long each stage of a request may take, in seconds.
-
-    `connect`: a place in the pool, the name, the connection and TLS, each. `answer`: from the
-    last bytes that the origin took to the end of its head. `idle`: between two pieces of the
-    body; the whole body may take as long as it likes.
-    """
-
-    connect: float = 20.0
-    answer: float = 60.0
-    idle: float = 60.0
-
-    def of(self, stage: Stage) -> float:
-        """Return the seconds that this stage may take."""
-        if stage in (Stage.UPLOAD, Stage.ANSWER):
-            return self.answer
-        return self.idle if stage is Stage.BODY else self.connect
 
 
 class Fetcher:
@@ -88,7 +68,7 @@ class Fetcher:
             max_field_size=wire.MAX_LINE,
             max_headers=wire.MAX_FIELDS,
             max_line_size=wire.MAX_LINE,
-            response_class=_Response,
+            response_class=Response,
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
             timeout=aiohttp.ClientTimeout(total=None),
             trace_configs=[_tracing()],
@@ -149,7 +129,7 @@ class Fetcher:
     async def _exchange(
         self, method: str, url: str, fields: Fields, body: Body
     ) -> AsyncGenerator["Reply", None]:
-        progress = _Progress(URL(url, encoded=True).raw_host or url, self._patience)
+        progress = Progress(URL(url, encoded=True).raw_host or url, self._patience)
         response = await self._request(method, url, fields, body, progress)
         try:
             reply = Reply(response, progress)
@@ -160,8 +140,8 @@ class Fetcher:
             response.close()
 
     async def _request(
-        self, method: str, url: str, fields: Fields, body: Body, progress: "_Progress"
-    ) -> "_Response":
+        self, method: str, url: str, fields: Fields, body: Body, progress: Progress
+    ) -> Response:
         assert self._session is not None, "a Fetcher sends only inside its own context"
         headers = wire.outgoing(method, url, fields, streams=not isinstance(body, bytes | None))
         if isinstance(body, bytes) and len(body) > _PIECE:
@@ -179,7 +159,7 @@ class Fetcher:
                 )
         except (aiohttp.ClientError, OSError) as error:
             raise diagnosis.of_head(error, progress.host) from error
-        assert isinstance(response, _Response)
+        assert isinstance(response, Response)
         return response
 
 
@@ -192,7 +172,7 @@ class Reply:
     broke.
     """
 
-    def __init__(self, response: "_Response", progress: "_Progress") -> None:
+    def __init__(self, response: Response, progress: Progress) -> None:
         self._response = response
         self._progress = progress
         self.status = response.status
@@ -225,101 +205,6 @@ class Reply:
             raise StopAsyncIteration
         self.received += len(chunk)
         return chunk
-
-
-class _Response(aiohttp.ClientResponse):
-    """A response that notes who sent it, and does not wait for a connection that is gone."""
-
-    peer: str = ""
-    _wire: Any = None
-    _lost: "asyncio.Future[None] | None" = None
-
-    async def start(self, connection: Connection) -> Self:
-        """Read the head, unless the origin has already spoken without being asked.
-
-        aiohttp hands out an idle connection without looking whether bytes came meanwhile, and
-        would take them for the answer to this request (seen with 3.14.5).
-        """
-        if connection.protocol is None or connection.protocol.should_close:
-            raise aiohttp.ServerDisconnectedError
-        self._wire = connection.protocol
-        if connection.transport is not None:
-            self.peer = connection.transport.get_extra_info("peername")[0]
-        self._lost = self._wire.closed
-        await super().start(connection)
-        if self._lost is not None:
-            self._lost.add_done_callback(self._on_lost)
-        return self
-
-    def close(self) -> None:
-        """Let go of the connection: it is kept if the body was read to the end, else closed."""
-        if self._lost is not None:
-            self._lost.remove_done_callback(self._on_lost)
-            self._lost.remove_done_callback(_take)
-            self._lost.add_done_callback(_take)  # or the loop reports what nobody asked for
-        super().close()
-
-    @property
-    def broke_off(self) -> bool:
-        """Whether the connection ended in an error, which a body without framing cannot show."""
-        return isinstance(self._wire.exception(), aiohttp.ClientOSError)
-
-    def _on_lost(self, lost: "asyncio.Future[None]") -> None:
-        # After a bad chunk aiohttp closes the connection but leaves the reader waiting (3.14.5).
-        _take(lost)
-        if not self.content.is_eof() and self.content.exception() is None:
-            self.content.set_exception(aiohttp.ClientPayloadError("the connection was given up"))
-
-
-class _Progress:
-    """How far one request has come; ends it when a stage takes longer than it may."""
-
-    def __init__(self, host: str, patience: Patience) -> None:
-        self.host = host
-        self.stage = Stage.CONNECT
-        self._patience = patience
-        self._clock: asyncio.Timeout | None = None
-
-    @asynccontextmanager
-    async def bounded(self, stage: Stage) -> AsyncGenerator[None, None]:
-        """Raise TimedOut if this stage, or one entered meanwhile, takes too long."""
-        clock = asyncio.timeout(None)
-        try:
-            async with clock:
-                self._clock = clock
-                self.enter(stage)
-                yield
-        except TimeoutError as error:
-            if not clock.expired():
-                raise
-            raise TimedOut(self.host, self.stage, self._patience.of(self.stage)) from error
-        finally:
-            self._clock = None
-
-    def enter(self, stage: Stage) -> None:
-        """Begin a stage, with all its time before it."""
-        self.stage = stage
-        self._allow(self._patience.of(stage))
-
-    def _allow(self, seconds: float | None) -> None:
-        if self._clock is None:  # a name may be found after nobody waits for it any more
-            return
-        now = asyncio.get_running_loop().time()
-        self._clock.reschedule(None if seconds is None else now + seconds)
-
-    async def watched(self, body: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
-        """Pass a body on; the time that its source takes is not the origin's."""
-        self._allow(None)
-        async for chunk in body:
-            self.enter(Stage.UPLOAD)
-            yield chunk
-            self._allow(None)
-        self.enter(Stage.ANSWER)
-
-
-def _take(lost: "asyncio.Future[None]") -> None:
-    if not lost.cancelled():
-        lost.exception()
 
 
 def _tls_context() -> ssl.SSLContext:

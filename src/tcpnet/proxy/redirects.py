@@ -1,5 +1,6 @@
 """Where a redirect leads: which request is to follow which answer."""
 
+import re
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote, urlsplit
@@ -29,6 +30,7 @@ _OF_THE_BODY: Final = frozenset(
         "last-modified",
     }
 )
+_ABSOLUTE: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _VISIBLE: Final = "".join(map(chr, range(0x21, 0x7F)))
 
 
@@ -63,7 +65,11 @@ def next_hop(request: PageRequest, status: int, fields: Fields, followed: int = 
 def _destination(base: str, location: str) -> str:
     # As browsers do: what a URL cannot hold is percent-encoded, and the fragment stays here.
     reference = quote(location.strip(" ").partition("#")[0], safe=_VISIBLE, encoding="latin-1")
+    if reference.startswith("//"):
+        reference = f"{base.partition('//')[0]}{reference}"
     try:
+        if _ABSOLUTE.match(reference):
+            return targets.checked(reference)
         # Not urljoin, which makes one slash of the two in `a//b` (RFC 3986 §5.2.4 keeps both).
         joined = URL(base, encoded=True).join(URL(reference, encoded=True))
         return targets.checked(str(joined))

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final
-from urllib.parse import urlsplit
 
 from yarl import URL
 
@@ -63,9 +62,10 @@ def checked(url: str) -> str:
     a name and another for a number: 2130706433, 127.1 and 0x7f.1 all mean 127.0.0.1 to some.
     """
     url = urls.normalised(url)
-    host = urlsplit(url).hostname or ""
-    if "[" in url.partition("://")[2].partition("/")[0]:
-        _check(IPv6Address, host, f"[{host}] is not an IPv6 address.")
+    authority = urls.origin(url).partition("://")[2]
+    host = authority.partition(":")[0]
+    if authority.startswith("["):
+        _check(IPv6Address, authority[1 : authority.index("]")], f"{authority} is no IPv6 address.")
     elif _ENDS_IN_A_NUMBER.fullmatch(host):
         _check(IPv4Address, host, f"{host} is no site: a numeric address is four decimal numbers.")
     elif len(host) > 253 or not _NAME.fullmatch(host):
@@ -73,9 +73,9 @@ def checked(url: str) -> str:
     return url
 
 
-def _check(kind: type[IPv4Address] | type[IPv6Address], host: str, words: str) -> None:
+def _check(kind: type[IPv4Address] | type[IPv6Address], text: str, words: str) -> None:
     try:
-        kind(host)
+        kind(text)
     except AddressValueError:
         raise UserError(words) from None
 

@@ -1,0 +1,783 @@
+"""The fetcher against origins on loopback that behave in every odd way."""
+
+import asyncio
+import socket
+import ssl
+import threading
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from tcpnet.proxy.entry import Credentials, Fields
+from tcpnet.proxy.failures import (
+    ConnectionFailed,
+    EndedEarly,
+    FetchError,
+    ForbiddenAddress,
+    HeadTooLarge,
+    LookupFailed,
+    MalformedAnswer,
+    NameNotFound,
+    Stage,
+    TimedOut,
+    TlsFailed,
+    Unsendable,
+)
+from tcpnet.proxy.fetcher import MAX_CONNECTIONS_A_SITE, Body, Fetcher, Reply
+from tcpnet.proxy.guard import Guard, network
+from tcpnet.proxy.patience import Patience
+from tcpnet.proxy.resolver import Lookup, look_up
+from tcpnet.proxy.routes import AddrInfo
+from tests.origins import Exchange, origin
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+TLS = ssl.create_default_context()  # once: reading the system's certificates takes 20 ms
+SHORT = Patience(connect=0.1, answer=0.1, idle=0.1)
+
+
+def local(patience: Patience | None = None, lookup: Lookup = look_up) -> Fetcher:
+    """A fetcher that may dial this machine, as the setting allows it."""
+    guard = Guard([network("127.0.0.0/8"), network("::1/128")])
+    return Fetcher(guard, patience=patience, tls=TLS, lookup=lookup)
+
+
+async def body(reply: Reply) -> bytes:
+    return b"".join([chunk async for chunk in reply])
+
+
+async def fetch(
+    fetcher: Fetcher, url: str, method: str = "GET", fields: Fields = (), sent: Body = None
+) -> bytes:
+    async with fetcher.send(method, url, fields, sent) as reply:
+        return await body(reply)
+
+
+async def test_a_reply_is_head_and_body_as_they_were_sent() -> None:
+    """Status, reason, fields in their case and order, duplicates, and every byte."""
+    said = (
+        b"HTTP/1.1 203 Fine \xfcber\r\nX-Case: One\r\nx-case: two\r\nSet-Cookie: a\r\n"
+        b"Set-Cookie: b\r\nContent-Length: 4\r\nX-Latin: \xe9\r\n\r\n\x00\xff\r\n"
+    )
+    async with origin(said) as site, local() as fetcher, fetcher.send("GET", site.url()) as reply:
+        assert (reply.status, reply.reason, reply.version) == (203, "Fine über", (1, 1))
+        assert reply.fields == (
+            ("X-Case", "One"),
+            ("x-case", "two"),
+            ("Set-Cookie", "a"),
+            ("Set-Cookie", "b"),
+            ("Content-Length", "4"),
+            ("X-Latin", "é"),
+        )
+        assert (reply.peer, reply.length) == ("127.0.0.1", 4)
+        assert await body(reply) == b"\x00\xff\r\n"
+        assert reply.received == 4
+
+
+async def test_a_request_is_sent_as_it_was_given() -> None:
+    """Target and fields byte for byte; of its own it adds the host alone."""
+    target = "/A%2fb/../c//d;e?x=[1]&y={z}|%zz&&=+\\"
+    async with origin(OK) as site, local() as fetcher:
+        await fetch(
+            fetcher, site.url(target), fields=(("x-b", "1"), ("Accept", "*/*"), ("X-B", "2"))
+        )
+
+    assert site.heads == [
+        f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{site.port}\r\n"
+        f"x-b: 1\r\nAccept: */*\r\nx-b: 2\r\n\r\n".encode()
+    ]
+
+
+@pytest.mark.parametrize("size", [0, 1, 64 * 1024, 3 * 1024 * 1024])
+async def test_a_body_of_bytes_goes_out_with_its_length(size: int) -> None:
+    """Whatever its size, and though the asker's fields may say otherwise."""
+    got = bytearray()
+
+    async def answer(exchange: Exchange) -> None:
+        got.extend(await exchange.reader.readexactly(size))
+        await exchange.say(OK)
+
+    async with origin(answer) as site, local() as fetcher:
+        lie = (("Content-Length", "7"),)
+        async with fetcher.send("POST", site.url(), lie, b"x" * size) as reply:
+            assert reply.status == 200
+
+    assert got == b"x" * size
+    assert site.heads[0].count(b"ontent-Length") == 1
+    assert f"Content-Length: {size}\r\n".encode() in site.heads[0]
+
+
+@pytest.mark.parametrize(
+    ("fields", "sent"),
+    [
+        ((), b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"),
+        ((("Content-Length", "5"),), b"abcde"),
+    ],
+)
+async def test_a_stream_goes_out_by_its_length_or_in_chunks(fields: Fields, sent: bytes) -> None:
+    """The asker's length is used where there is one."""
+    got = bytearray()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"abc"
+        yield b"de"
+
+    async def answer(exchange: Exchange) -> None:
+        got.extend(await exchange.reader.readexactly(len(sent)))
+        await exchange.say(OK)
+
+    async with origin(answer) as site, local() as fetcher:
+        assert await fetch(fetcher, site.url(), "PUT", fields, pieces()) == b"ok"
+
+    assert got == sent
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n0\r\nT: 1\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\nhello",
+        b"HTTP/1.0 200 OK\r\n\r\nhello",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+        b"HTTP/1.1 200\r\nContent-Length: 5\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello",
+    ],
+)
+async def test_a_body_ends_where_its_framing_says(said: bytes) -> None:
+    """By chunks, by length, by the end of the connection; interim answers are passed over."""
+    async with origin(said) as site, local() as fetcher:
+        assert await fetch(fetcher, site.url()) == b"hello"
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n"),
+        ("GET", b"HTTP/1.1 204 No Content\r\n\r\n"),
+        ("GET", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 500\r\n\r\n"),
+    ],
+)
+async def test_some_answers_have_no_body_whatever_they_say(method: str, said: bytes) -> None:
+    """RFC 9112 §6.3: HEAD, 204 and 304 end with their head."""
+    async with origin(said) as site, local() as fetcher:
+        assert await fetch(fetcher, site.url(), method) == b""
+
+
+@pytest.mark.parametrize(
+    ("said", "received", "expected"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", 3, 10),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", 2, None),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n", 2, None),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n", 2, None),
+    ],
+)
+async def test_a_body_that_ends_early_is_no_body(
+    said: bytes, received: int, expected: int | None
+) -> None:
+    """What was framed and did not come to its end raises, after what did come."""
+    async with origin(said) as site, local() as fetcher, fetcher.send("GET", site.url()) as reply:
+        with pytest.raises(EndedEarly, match="ended early") as error:
+            await body(reply)
+
+    assert (error.value.received, error.value.expected) == (received, expected)
+
+
+@pytest.mark.parametrize(
+    "framing", [b"", b"Content-Length: 10\r\n", b"Transfer-Encoding: chunked\r\n"]
+)
+async def test_a_connection_that_breaks_is_no_end_of_a_body(framing: bytes) -> None:
+    """Without framing an ordinary close is the end, and a reset is not."""
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.say(b"HTTP/1.1 200 OK\r\n" + framing + b"\r\n3\r\n")
+        await exchange.reader.readexactly(1)
+        exchange.reset()
+
+    async with origin(answer) as site, local() as fetcher:
+        with pytest.raises(EndedEarly):
+            await fetch(fetcher, site.url(), "POST", (), b"x")
+
+
+async def test_a_body_that_has_come_is_whole_though_its_connection_breaks() -> None:
+    """What has its length needs no proper end of the connection."""
+    has_head, is_broken = asyncio.Event(), asyncio.Event()
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.say(OK)
+        await has_head.wait()
+        exchange.reset()
+        is_broken.set()
+
+    async with (
+        origin(answer) as site,
+        origin(OK) as other,
+        local() as fetcher,
+        fetcher.send("GET", site.url()) as reply,
+    ):
+        has_head.set()
+        await is_broken.wait()
+        await fetch(fetcher, other.url())  # meanwhile the reset arrives
+        assert await body(reply) == b"ok"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *(
+            b"hello there\r\n\r\n",
+            b"<html>",
+            b"HTTP/1.1 2000 OK\r\n\r\n",
+            b"HTTP/2.0 200 OK\r\n\r\n",
+        ),
+        *(b"HTTP/1.1 099 No\r\n\r\n", b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n"),
+        b"HTTP/1.1 200 OK\r\nA B: c\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nA : c\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nA\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nA: b\x00c\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nA: b\rC: d\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 5\r\n\r\nabcde",
+        b"HTTP/1.1 200 OK\r\nContent-Length: +3\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -3\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"3\r\nabc\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    ],
+)
+async def test_an_answer_that_is_not_http_is_said_to_be(said: bytes) -> None:
+    """Nothing of it is passed on: what two programs read differently can carry a second answer."""
+    async with origin(said) as site, local() as fetcher:
+        with pytest.raises(MalformedAnswer, match=r"127\.0\.0\.1 sent"):
+            await fetch(fetcher, site.url())
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 200 OK\r\nA: " + b"x" * 20_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nA: " + b"x" * 4_000_000,
+        b"HTTP/1.1 200 " + b"x" * 20_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\n" + (b"A: " + b"x" * 8000 + b"\r\n") * 9 + b"\r\n",
+    ],
+)
+async def test_a_giant_head_is_not_read_to_its_end(said: bytes) -> None:
+    """A line, the number of lines and the whole have a limit each."""
+    async with origin(said) as site, local() as fetcher:
+        with pytest.raises(HeadTooLarge, match="more headers than are accepted"):
+            await fetch(fetcher, site.url())
+
+
+async def test_chunked_rubbish_ends_the_reading_at_once() -> None:
+    """A bad chunk that comes after the head is an error, not a wait without end."""
+    may_go_on = asyncio.Event()
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n")
+        await may_go_on.wait()
+        await exchange.say(b"rubbish\r\n")
+        await exchange.reader.read()
+
+    async with origin(answer) as site, local() as fetcher, fetcher.send("GET", site.url()) as reply:
+        assert await anext(reply) == b"ab"
+        may_go_on.set()
+        with pytest.raises(MalformedAnswer, match="a page that is not valid HTTP"):
+            await anext(reply)
+
+
+async def test_an_answer_that_nobody_asked_for_is_nobody_s() -> None:
+    """Bytes on an idle connection are not taken for the answer to the next request."""
+    is_idle, is_spoiled = asyncio.Event(), asyncio.Event()
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.say(OK)
+        if exchange.target == "/first":
+            await is_idle.wait()
+            await exchange.say(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nPOISON")
+            is_spoiled.set()
+
+    async with origin(answer) as site, origin(OK) as other, local() as fetcher:
+        await fetch(fetcher, site.url("/first"))
+        is_idle.set()
+        await is_spoiled.wait()
+        await fetch(fetcher, other.url())  # meanwhile the bytes arrive
+
+        assert await fetch(fetcher, site.url("/second")) == b"ok"
+
+
+async def test_a_connection_is_used_again() -> None:
+    """What was read to its end leaves the connection to the next request."""
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.say(OK)
+
+    async with origin(answer) as site, local() as fetcher:
+        for _ in range(5):
+            assert await fetch(fetcher, site.url()) == b"ok"
+
+    assert (len(site.heads), site.connections) == (5, 1)
+
+
+async def test_a_reply_left_in_the_middle_gives_its_connection_up() -> None:
+    """Who has read enough leaves, and the origin learns it."""
+    gone = asyncio.Event()
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.say(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nfirst")
+        await exchange.reader.read()
+        gone.set()
+
+    async with origin(answer) as site, local() as fetcher:
+        async with fetcher.send("GET", site.url()) as reply:
+            assert await anext(reply) == b"first"
+        async with asyncio.timeout(5):
+            await gone.wait()
+
+
+async def test_a_person_may_stop_waiting() -> None:
+    """Cancelling the task that fetches ends the request, in the head and in the body."""
+    asked, gone = asyncio.Event(), asyncio.Event()
+
+    async def answer(exchange: Exchange) -> None:
+        asked.set()
+        await exchange.reader.read()
+        gone.set()
+
+    async with origin(answer) as site, local() as fetcher:
+        task = asyncio.create_task(fetch(fetcher, site.url()))
+        await asked.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        async with asyncio.timeout(5):
+            await gone.wait()
+
+
+async def test_what_the_caller_raises_passes_through() -> None:
+    """An error of the one who reads is no failure of the fetch."""
+    async with origin(OK) as site, local() as fetcher:
+        with pytest.raises(OSError, match="disk full"):
+            async with fetcher.send("GET", site.url()):
+                raise OSError("disk full")
+
+
+async def test_a_slow_reader_gets_all_of_a_large_body() -> None:
+    """The origin is held up, not the memory; the end of the connection waits its turn."""
+    size = 3 * 1024 * 1024
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.say(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+        await exchange.say(b"x" * size)
+        exchange.hang_up()
+
+    largest = total = 0
+    async with origin(answer) as site, local() as fetcher, fetcher.send("GET", site.url()) as reply:
+        async for chunk in reply:
+            largest, total = max(largest, len(chunk)), total + len(chunk)
+            for _ in range(5):  # others' turns
+                await asyncio.sleep(0)
+
+    assert total == size
+    assert largest <= 1024 * 1024
+
+
+async def test_nothing_is_sent_that_must_not_be() -> None:
+    """No connection is made for a target that could carry a second request."""
+    async with origin(OK) as site, local() as fetcher:
+        with pytest.raises(Unsendable):
+            await fetch(fetcher, site.url("/a b"))
+
+    assert site.connections == 0
+
+
+async def test_a_refused_connection_is_said_to_be() -> None:
+    """The words name the host."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    async with local() as fetcher:
+        with pytest.raises(ConnectionFailed, match=r"^127\.0\.0\.1 refused the connection\.$"):
+            await fetch(fetcher, f"http://127.0.0.1:{port}/")
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nA: b", b"HTTP/1.1 200 OK\r\nA: b\r\n"])
+async def test_a_connection_that_ends_without_an_answer_is_said_to(said: bytes) -> None:
+    """Half a head is no answer."""
+    async with origin(said) as site, local() as fetcher:
+        with pytest.raises(ConnectionFailed, match="closed the connection without an answer"):
+            await fetch(fetcher, site.url(), "POST")
+
+
+async def test_a_connection_that_breaks_before_the_answer_is_said_to() -> None:
+    """A reset is not an end."""
+
+    async def answer(exchange: Exchange) -> None:
+        exchange.reset()
+
+    async with origin(answer) as site, local() as fetcher:
+        with pytest.raises(ConnectionFailed, match="broke the connection off"):
+            await fetch(fetcher, site.url(), "POST")
+
+
+def failing(error: OSError) -> Lookup:
+    def lookup(host: str, port: int, family: socket.AddressFamily) -> list[AddrInfo]:
+        raise error
+
+    return lookup
+
+
+async def test_a_name_that_does_not_exist_is_said_not_to() -> None:
+    """The name service knows that there is none."""
+    async with local(lookup=failing(socket.gaierror(socket.EAI_NONAME, "unknown"))) as fetcher:
+        with pytest.raises(NameNotFound, match=r"^The name exmaple\.com was not found\.$"):
+            await fetch(fetcher, "https://exmaple.com/")
+
+
+async def test_a_name_service_out_of_reach_is_said_to_be() -> None:
+    """Nobody knows whether the name exists."""
+    async with local(lookup=failing(socket.gaierror(socket.EAI_AGAIN, "later"))) as fetcher:
+        with pytest.raises(LookupFailed, match="could not be looked up: the link may be down"):
+            await fetch(fetcher, "https://example.com/")
+
+
+class Rebinding:
+    """A name service that answers with each of its addresses in turn."""
+
+    def __init__(self, *addresses: str) -> None:
+        self.addresses = list(addresses)
+        self.asked = 0
+
+    def __call__(self, _host: str, port: int, _family: socket.AddressFamily) -> list[AddrInfo]:
+        address = self.addresses[min(self.asked, len(self.addresses) - 1)]
+        self.asked += 1
+        kind = socket.AF_INET6 if ":" in address else socket.AF_INET
+        return [(kind, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, port))]
+
+
+async def test_a_name_that_changes_its_address_leads_nowhere_else() -> None:
+    """Whatever was answered before, the address that is dialled is the one that was checked."""
+    names = Rebinding("8.8.8.8", "127.0.0.1")
+    async with origin(OK) as site, Fetcher(Guard(), tls=TLS, lookup=names) as fetcher:
+        guard_answers = names("rebind.example", 443, socket.AF_UNSPEC)
+        assert guard_answers[0][4][0] == "8.8.8.8"
+
+        with pytest.raises(ForbiddenAddress, match=r"its address 127\.0\.0\.1 is this machine"):
+            await fetch(fetcher, site.url(host="rebind.example"))
+
+    assert site.connections == 0
+
+
+@pytest.mark.parametrize("addresses", [("10.0.0.5",), ("fd00::5",)])
+async def test_a_name_with_a_private_address_is_refused_by_its_address(
+    addresses: tuple[str, ...],
+) -> None:
+    """The person reads the address, and the operator the setting."""
+    async with Fetcher(Guard(), tls=TLS, lookup=Rebinding(*addresses)) as fetcher:
+        with pytest.raises(ForbiddenAddress) as error:
+            await fetch(fetcher, "https://intranet.example/")
+
+    assert str(error.value) == (
+        f"Fetching intranet.example is refused: its address {addresses[0]} is inside the local "
+        "network (the operator can allow it: proxy.allow)."
+    )
+
+
+async def test_a_private_address_is_refused_in_the_words_of_the_manual() -> None:
+    """As it is shown to a person."""
+    async with Fetcher(Guard(), tls=TLS) as fetcher:
+        with pytest.raises(ForbiddenAddress) as error:
+            await fetch(fetcher, "http://10.0.0.5/")
+
+    assert str(error.value) == (
+        "Fetching 10.0.0.5 is refused: it is inside the local network "
+        "(the operator can allow it: proxy.allow)."
+    )
+    assert (error.value.address, error.value.port, error.value.setting) == (
+        "10.0.0.5",
+        80,
+        "proxy.allow",
+    )
+
+
+SPELLINGS = [
+    *("127.0.0.1", "127.0.0.2", "127.255.255.254", "127.1", "127.0.1", "127.0.0.1."),
+    *("0x7f.0.0.1", "0x7f000001", "0x7f.1", "0177.0.0.1", "017700000001", "2130706433"),
+    *("127.0.0.01", "0", "0x0", "00000", "0.0.0.0", "127.0.0.0x1"),
+    *("localhost", "LOCALHOST", "localhost.", "[::1]", "[0:0:0:0:0:0:0:1]", "[::]"),
+    *("[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[::ffff:0:127.0.0.1]"),
+    *("[64:ff9b::127.0.0.1]", "[64:ff9b::7f00:1]", "[64:ff9b:1::7f00:1]", "[2002:7f00:1::]"),
+    *("[2001:0:7f00:1::]", "[fe80::1]", "[fc00::1]", "[fd12:3456::1]", "[fec0::1]", "[ff02::1]"),
+    *("[2001:db8::1]", "[fd00:ec2::254]", "10.0.0.1", "10.255.255.255", "172.16.0.1"),
+    *("172.31.255.255", "192.168.0.1", "192.168.255.255", "169.254.169.254", "168.63.129.16"),
+    *("100.64.0.1", "100.100.100.200", "192.0.0.192", "198.18.0.1", "192.0.2.1", "203.0.113.9"),
+    *("198.51.100.7", "192.88.99.1", "224.0.0.1", "239.255.255.250", "240.0.0.1"),
+    *("255.255.255.255", "[2002:a00:1::]", "[64:ff9b::169.254.169.254]", "[::ffff:a00:1]"),
+]
+
+
+@pytest.mark.parametrize("host", SPELLINGS)
+async def test_no_spelling_of_a_host_leads_inside(host: str) -> None:
+    """The fetcher alone refuses it, though nobody looked at the address before."""
+    async with origin(OK) as site, Fetcher(Guard(), patience=SHORT, tls=TLS) as fetcher:
+        with pytest.raises((ForbiddenAddress, Unsendable, NameNotFound)):
+            await fetch(fetcher, site.url(host=host))
+
+    assert site.connections == 0
+
+
+@pytest.mark.parametrize("port", [22, 25, 79, 1023])
+async def test_ports_of_other_services_are_not_asked(port: int) -> None:
+    """The refusal says which ports are."""
+    async with local() as fetcher:
+        with pytest.raises(ForbiddenAddress, match="allowed are 80, 443 and those above 1023"):
+            await fetch(fetcher, f"http://127.0.0.1:{port}/")
+
+
+async def test_the_hub_is_not_fetched_from() -> None:
+    """Its own port stays closed, whatever the operator allows."""
+    async with origin(OK) as site, local() as fetcher:
+        fetcher.guard.own_ports.add(site.port)
+        with pytest.raises(ForbiddenAddress, match=r"127\.0\.0\.1 is refused: it is this hub\."):
+            await fetch(fetcher, site.url())
+
+    assert site.connections == 0
+
+
+async def test_a_lookup_without_an_answer_is_given_up() -> None:
+    """The words say what took so long."""
+    may_end = threading.Event()
+
+    def silent(host: str, port: int, family: socket.AddressFamily) -> list[AddrInfo]:
+        may_end.wait(5)
+        return []
+
+    async with local(SHORT, silent) as fetcher:
+        try:
+            with pytest.raises(TimedOut) as error:
+                await fetch(fetcher, "http://slow.example/")
+        finally:
+            may_end.set()
+
+    assert str(error.value) == "Looking up the name slow.example took longer than 0.1 seconds."
+
+
+async def test_a_handshake_without_an_answer_is_given_up() -> None:
+    """A listener that never speaks TLS is left when the time for connecting is over."""
+
+    async def answer(exchange: Exchange) -> None:
+        raise AssertionError("there is no request in this")
+
+    async with origin(answer) as site, local(SHORT) as fetcher:
+        with pytest.raises(TimedOut) as error:
+            await fetch(fetcher, site.url().replace("http:", "https:"))
+
+    assert error.value.stage is Stage.CONNECT
+
+
+async def test_an_answer_that_does_not_come_is_given_up() -> None:
+    """The site has the request, and is silent."""
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.reader.read()
+
+    async with origin(answer) as site, local(SHORT) as fetcher:
+        with pytest.raises(TimedOut) as error:
+            await fetch(fetcher, site.url())
+
+    assert str(error.value) == "Waiting for 127.0.0.1 to answer took longer than 0.1 seconds."
+
+
+async def test_a_head_in_drops_is_given_up() -> None:
+    """Interim answers without end do not make the time begin anew."""
+
+    async def answer(exchange: Exchange) -> None:
+        while True:
+            await exchange.say(b"HTTP/1.1 100 Continue\r\n\r\n")
+            await asyncio.sleep(0.01)
+
+    async with origin(answer) as site, local(SHORT) as fetcher:
+        with pytest.raises(TimedOut) as error:
+            await fetch(fetcher, site.url())
+
+    assert error.value.stage is Stage.ANSWER
+
+
+async def test_a_body_that_stops_coming_is_given_up() -> None:
+    """What came is handed on; then the silence is counted."""
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.say(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
+        await exchange.reader.read()
+
+    async with (
+        origin(answer) as site,
+        local(SHORT) as fetcher,
+        fetcher.send("GET", site.url()) as reply,
+    ):
+        assert await anext(reply) == b"abc"
+        with pytest.raises(TimedOut) as error:
+            await anext(reply)
+
+    assert error.value.stage is Stage.BODY
+
+
+async def test_an_origin_that_takes_no_body_is_given_up() -> None:
+    """An upload counts the time that the origin takes for a piece."""
+
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield bytes(65536)
+
+    async def answer(exchange: Exchange) -> None:
+        await asyncio.Event().wait()
+
+    async with origin(answer) as site, local(SHORT) as fetcher:
+        with pytest.raises(TimedOut) as error:
+            async with fetcher.send("PUT", site.url(), (), endless()):
+                pass
+
+    assert error.value.stage is Stage.UPLOAD
+
+
+async def test_the_time_of_a_slow_asker_is_not_the_origin_s() -> None:
+    """Somebody on a thin line uploads for as long as it takes."""
+    gate = asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"a"
+        await gate.wait()
+        yield b"b"
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.reader.readexactly(len(b"1\r\na\r\n1\r\nb\r\n0\r\n\r\n"))
+        await exchange.say(OK)
+
+    async with origin(answer) as site, local(SHORT) as fetcher:
+        asyncio.get_running_loop().call_later(3 * SHORT.answer, gate.set)
+        async with fetcher.send("PUT", site.url(), (), slow()) as reply:
+            assert await body(reply) == b"ok"
+
+
+async def test_a_site_has_so_many_connections_and_no_more() -> None:
+    """The next request waits for a place, and says so if there is none."""
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.say(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
+        await exchange.reader.read()
+
+    async with origin(answer) as site, local(SHORT) as fetcher, AsyncExitStack() as open_replies:
+        for _ in range(MAX_CONNECTIONS_A_SITE):
+            await open_replies.enter_async_context(fetcher.send("GET", site.url()))
+        with pytest.raises(TimedOut) as error:
+            await fetch(fetcher, site.url())
+
+    assert error.value.stage is Stage.QUEUE
+    assert site.connections == MAX_CONNECTIONS_A_SITE
+
+
+async def test_a_body_that_its_source_breaks_off_is_not_sent_as_whole() -> None:
+    """The origin does not get the last chunk, and the asker an error."""
+    got = bytearray()
+    done = asyncio.Event()
+
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"a"
+        raise ConnectionResetError("the asker is gone")
+
+    async def answer(exchange: Exchange) -> None:
+        got.extend(await exchange.reader.read())
+        done.set()
+
+    async with origin(answer) as site, local() as fetcher:
+        with pytest.raises(FetchError):
+            async with fetcher.send("PUT", site.url(), (), broken()):
+                pass
+        async with asyncio.timeout(5):
+            await done.wait()
+
+    assert b"0\r\n\r\n" not in got
+
+
+async def test_basic_credentials_go_out_at_once() -> None:
+    """They take the place of what the asker's fields say."""
+    async with origin(OK) as site, local() as fetcher:
+        given = (("authorization", "Bearer x"),)
+        jose = Credentials("jose", "swordfish")
+        async with fetcher.send("GET", site.url(), given, credentials=jose) as reply:
+            assert reply.status == 200
+
+    assert site.heads[0].lower().count(b"authorization") == 1
+    assert b"Authorization: Basic am9zZTpzd29yZGZpc2g=\r\n" in site.heads[0]
+
+
+async def test_a_digest_challenge_is_answered_once() -> None:
+    """The second 401 is the answer."""
+    said = (
+        b"HTTP/1.1 401 No\r\nContent-Length: 2\r\n"
+        b'WWW-Authenticate: Basic realm="r"\r\n'
+        b'WWW-Authenticate: Digest realm="r", nonce="n", qop="auth"\r\n\r\nno'
+    )
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.reader.readexactly(3)
+        await exchange.say(said)
+
+    async with origin(answer) as site, local() as fetcher:
+        jose = Credentials("jose", "swordfish")
+        async with fetcher.send("POST", site.url("/x?y"), (), b"a=1", credentials=jose) as reply:
+            assert (reply.status, await body(reply)) == (401, b"no")
+
+    assert len(site.heads) == 2
+    assert b"Authorization: Digest " in site.heads[1]
+    assert b'uri="/x?y"' in site.heads[1]
+    assert b"Content-Length: 3\r\n" in site.heads[1]
+
+
+async def test_a_stream_is_not_sent_twice() -> None:
+    """It is gone after the first time, so the 401 is the answer."""
+
+    async def stream() -> AsyncIterator[bytes]:
+        yield b"a"
+
+    said = b'HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm="r", nonce="n"\r\n\r\n'
+    async with origin(said) as site, local() as fetcher:
+        jose = Credentials("jose", "swordfish")
+        async with fetcher.send("POST", site.url(), (), stream(), credentials=jose) as reply:
+            assert reply.status == 401
+
+    assert len(site.heads) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "it does not speak TLS on this port"),
+        (b"\x15\x03\x01\x00\x02\x02\x46", "it speaks only TLS versions that are no longer safe"),
+        (b"\x15\x03\x01\x00\x02\x02\x28", "the two ends could not agree"),
+    ],
+)
+async def test_tls_that_does_not_come_about_has_a_reason(said: bytes, reason: str) -> None:
+    """No TLS at all, and the alerts 70 and 40 (RFC 8446 §6.2)."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(said)
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    async with server, local() as fetcher:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(TlsFailed) as error:
+            await fetch(fetcher, f"https://127.0.0.1:{port}/")
+
+    assert str(error.value) == f"No secure connection to 127.0.0.1: {reason}."
+
+
+async def test_the_way_to_a_site_is_found_without_asking_it() -> None:
+    """The address that the origin would see, and no connection."""
+    async with origin(OK) as site, local() as fetcher:
+        assert await fetcher.own_address(site.url()) == "127.0.0.1"
+
+    assert site.connections == 0
