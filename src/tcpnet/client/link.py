@@ -35,10 +35,10 @@ _log = logging.getLogger(__name__)
 class Listener(Protocol):
     """Who is told; `now` in seconds since 1970."""
 
-    def on_item(self, item: FromServer, now: float) -> None:
+    def on_item(self, item: FromServer, now: float, /) -> None:
         """Take an item; may raise ProtocolError."""
 
-    def on_state(self, state: State, now: float) -> None:
+    def on_state(self, state: State, now: float, /) -> None:
         """Take how the link stands."""
 
 
