@@ -61,9 +61,7 @@ async def live(
             elif settings.mode == "plain":
                 await Plain(screen, link, source, out).run()
             else:
-                terminal = await asyncio.to_thread(
-                    importlib.import_module, "tcpnet.client.terminal"
-                )
+                terminal = await asyncio.to_thread(importlib.import_module, TERMINAL)
                 await terminal.run(screen, link, settings)
             link.leave()
     return screen.state
