@@ -134,9 +134,10 @@ def _text_of(key: KeyPress) -> str:
 
 
 def _is_burst(text: list[KeyPress]) -> bool:
-    """Whether an Enter came with more than a person types, or right behind a paste."""
+    """Whether there are more Enters, or more with one, than a person presses at once."""
+    breaks = sum(key.key in _BREAKS for key in text)
     marked = any(key.key == Keys.BracketedPaste for key in text)
-    return (marked or len(text) > TYPED_AT_ONCE) and any(key.key in _BREAKS for key in text)
+    return breaks > 1 or (breaks == 1 and (marked or len(text) - breaks > TYPED_AT_ONCE))
 
 
 def _pasted(keys: Iterable[KeyPress]) -> KeyPress:
