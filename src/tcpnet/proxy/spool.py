@@ -19,7 +19,8 @@ WINDOW: Final = 16
 
 log = logging.getLogger(__name__)
 
-_PATIENCE: Final = 30.0
+PATIENCE: Final = 30.0
+"""Seconds that a reader may stand still while others wait for him."""
 
 
 class PageLost(TcpnetError):
@@ -48,13 +49,11 @@ class Spool:
     """A growing body: its newest chunks in memory, all of it on disk as long as that goes well.
 
     When the disk is full or the allowance used up, `stopped` says why, and the body goes on
-    through memory at the pace of its slowest reader; one who takes nothing for `patience` seconds
+    through memory at the pace of its slowest reader; one who takes nothing for PATIENCE seconds
     while others wait is cut off.
     """
 
-    def __init__(
-        self, part: PartFile, threads: Executor, allowance: Allowance, patience: float = _PATIENCE
-    ) -> None:
+    def __init__(self, part: PartFile, threads: Executor, allowance: Allowance) -> None:
         self.part = part
         self.received = 0
         self.ended = False
@@ -62,7 +61,6 @@ class Spool:
         self.stopped = ""
         self._threads = threads
         self._allowance = allowance
-        self._patience = patience
         self._taken = 0
         self._saved = 0
         self._first = 0
@@ -125,8 +123,8 @@ class Spool:
 
     def drop(self) -> None:
         """Remove what is on disk as soon as nobody reads it."""
-        self._unwanted = True
-        if not self._readers:
+        already, self._unwanted = self._unwanted, True
+        if not already and not self._readers:
             self._discard()
 
     def release(self) -> None:
@@ -161,10 +159,11 @@ class Spool:
 
     def leave(self, reader: "Follower") -> None:
         """Let a reader go."""
-        self._readers.discard(reader)
-        self._moved.set()
-        if self._unwanted and not self._readers:
-            self._discard()
+        if reader in self._readers:
+            self._readers.remove(reader)
+            self._moved.set()
+            if self._unwanted and not self._readers:
+                self._discard()
 
     def _take(self, data: bytes) -> None:
         self._tail += data
@@ -204,7 +203,7 @@ class Spool:
             self._moved.clear()
             others_wait = len(late) < len(self._readers)
             try:
-                async with asyncio.timeout(self._patience if others_wait else None):
+                async with asyncio.timeout(PATIENCE if others_wait else None):
                     await self._moved.wait()
             except TimeoutError:
                 for reader in late:
@@ -244,6 +243,13 @@ class Follower:
         return self
 
     async def __anext__(self) -> bytes:
+        try:
+            return await self._next()
+        except (StopAsyncIteration, PageLost):
+            self.close()
+            raise
+
+    async def _next(self) -> bytes:
         while not self._is_cut_off:
             if self._has_all():
                 raise StopAsyncIteration
@@ -258,7 +264,7 @@ class Follower:
         raise PageLost("it was read too slowly")
 
     def close(self) -> None:
-        """Leave."""
+        """Leave; the end of the body does it too."""
         if self._file is not None:
             self._file.close()
         self._spool.leave(self)
