@@ -208,7 +208,7 @@ def stale_answer(
     late = age - seen.lifetime_for(request.default_lifetime)
     if seen.must_validate or wanted.demanding or _needs_origin(request, seen):
         return None
-    if late <= 0:
+    if late < 0:
         return Serve(entry, age) if status is None else None
     if seen.never_stale or (0 <= wanted.max_stale < late):
         return None

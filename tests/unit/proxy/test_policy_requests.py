@@ -230,6 +230,8 @@ def test_a_stale_page_without_validators_is_kept_at_hand() -> None:
         ("stale-if-error=10", ask(), 70, None, True),
         ("stale-if-error=10", ask(), 71, None, False),
         ("stale-if-error=10", ask(), 70, 503, True),
+        ("stale-if-error=10", ask(), 60, 503, True),
+        ("stale-if-error=10", ask(), 59, 503, False),
         ("stale-if-error=10", ask(), 70, 500, True),
         ("stale-if-error=10", ask(), 70, 501, False),
         ("stale-if-error=10", ask(), 70, 404, False),
