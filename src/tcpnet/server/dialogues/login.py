@@ -74,7 +74,8 @@ def _deliver_mail(session: Session, community: Community, held: ExitStack) -> No
     """Tell of mail as it comes, and take the read mark from what the client says it showed."""
 
     def arrived(record: Record) -> None:
-        session.tell(f"New message from {record.sender}.", kind="notice")
+        words = f"New message from {record.sender}."
+        session.tell(words, kind="notice", from_=record.sender)
 
     held.enter_context(community.mailboxes.follow(session.account, arrived))
     session.seen = lambda upto: community.mailboxes.saw(session.account, upto)
