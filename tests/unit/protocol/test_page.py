@@ -21,7 +21,7 @@ SCHEMA = json.loads((DOCS / "protocol.schema.json").read_text("utf-8"))
 
 TAGS = codec._TAGS
 STRUCTS: dict[str, type[Body]] = {
-    TAGS[struct]: struct for struct in {*get_args(FromClient), *get_args(FromServer)}
+    TAGS[struct]: struct for struct in (*get_args(FromClient), *get_args(FromServer))
 }
 DECODERS: dict[str, codec.Decoder[Any]] = {"C": codec.from_client(), "S": codec.from_server()}
 FRAMES = {"C": "frame-from-client", "S": "frame-from-server"}

@@ -41,16 +41,16 @@ async def unpacked(chunks: Iterable[bytes], coding: str | None, limit: int = MIB
         (None, PAGE),
         ("", PAGE),
         ("identity", PAGE),
-        ("gzip", gzip.compress(PAGE)),
-        ("GZIP", gzip.compress(PAGE)),
-        ("x-gzip", gzip.compress(PAGE)),
+        ("gzip", gzip.compress(PAGE, mtime=0)),
+        ("GZIP", gzip.compress(PAGE, mtime=0)),
+        ("x-gzip", gzip.compress(PAGE, mtime=0)),
         ("deflate", zlib.compress(PAGE)),
         ("deflate", bare(PAGE)),
-        ("deflate, gzip", gzip.compress(zlib.compress(PAGE))),
-        ("gzip, identity", gzip.compress(PAGE)),
-        ("gzip", gzip.compress(PAGE[:100]) + gzip.compress(PAGE[100:])),
-        ("gzip", gzip.compress(PAGE) + b"\x00" * 512),
-        ("gzip", gzip.compress(b"") * 500 + gzip.compress(PAGE)),
+        ("deflate, gzip", gzip.compress(zlib.compress(PAGE), mtime=0)),
+        ("gzip, identity", gzip.compress(PAGE, mtime=0)),
+        ("gzip", gzip.compress(PAGE[:100], mtime=0) + gzip.compress(PAGE[100:], mtime=0)),
+        ("gzip", gzip.compress(PAGE, mtime=0) + b"\x00" * 512),
+        ("gzip", gzip.compress(b"", mtime=0) * 500 + gzip.compress(PAGE, mtime=0)),
     ],
 )
 async def test_a_packed_body_is_unpacked_however_it_is_cut(
@@ -80,9 +80,9 @@ async def test_a_coding_that_is_unknown_is_said_to_be(coding: str) -> None:
     ("coding", "packed"),
     [
         ("gzip", PAGE),
-        ("gzip", gzip.compress(PAGE)[:-1]),
-        ("gzip", gzip.compress(PAGE)[:5]),
-        ("gzip", gzip.compress(PAGE)[:-8] + b"\x00" * 8),
+        ("gzip", gzip.compress(PAGE, mtime=0)[:-1]),
+        ("gzip", gzip.compress(PAGE, mtime=0)[:5]),
+        ("gzip", gzip.compress(PAGE, mtime=0)[:-8] + b"\x00" * 8),
         ("deflate", zlib.compress(PAGE)[:-2]),
         ("deflate", b"\xff" * 50),
     ],
@@ -96,7 +96,9 @@ async def test_damage_is_an_error(coding: str, packed: bytes) -> None:
 @pytest.mark.parametrize("coding", [None, "gzip", "deflate"])
 async def test_what_is_over_the_limit_is_cut_off(coding: str | None) -> None:
     """Exactly the limit is handed on, then it is said that there is more."""
-    packed = {None: PAGE, "gzip": gzip.compress(PAGE), "deflate": zlib.compress(PAGE)}[coding]
+    packed = {None: PAGE, "gzip": gzip.compress(PAGE, mtime=0), "deflate": zlib.compress(PAGE)}[
+        coding
+    ]
     got = bytearray()
 
     with pytest.raises(TooLarge) as error:
