@@ -71,11 +71,13 @@ def replaced(fields: Fields, name: str, value: str) -> Fields:
 
 def index(fields: Fields) -> dict[str, str]:
     """Map each lower-case name to its combined value."""
-    found: dict[str, str] = {}
+    found = {name.lower(): value for name, value in fields}
+    if len(found) == len(fields):
+        return found
+    lines: dict[str, list[str]] = {}
     for name, value in fields:
-        key = name.lower()
-        found[key] = f"{found[key]}, {value}" if key in found else value
-    return found
+        lines.setdefault(name.lower(), []).append(value)
+    return {name: ", ".join(each) for name, each in lines.items()}
 
 
 def members(value: str) -> Iterator[str]:
