@@ -45,6 +45,13 @@ _NO_CHARSETS: Final = frozenset(
     }
 )
 
+_WESTERN: Final = "cp1252"
+# What unlabelled pages are written in; left to itself the library also finds Macs and mainframes.
+_GUESSES: Final = (
+    *(_WESTERN, "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258"),
+    *("iso8859_2", "koi8_r", "cp874", "cp932", "euc_jp", "gb18030", "big5", "cp949"),
+)
+
 _TEXTUAL: Final = frozenset(
     {
         "application/ecmascript",
@@ -101,8 +108,7 @@ def charset(data: bytes, content_type: str | None = None) -> str:
         return declared
     if _is_utf8(data):
         return "utf-8"
-    best = charset_normalizer.from_bytes(data[:_SAMPLE]).best()
-    return (best and _codec(best.encoding)) or "cp1252"
+    return _guessed(data[:_SAMPLE])
 
 
 def file_name(url: str, fields: Fields) -> str:
@@ -148,7 +154,15 @@ def _codec(label: str | None) -> str | None:
         return None
     if name in _NO_CHARSETS:
         return None
-    return "cp1252" if name in _WINDOWS_1252 else name
+    return _WESTERN if name in _WINDOWS_1252 else name
+
+
+def _guessed(sample: bytes) -> str:
+    matches = charset_normalizer.from_bytes(sample, cp_isolation=list(_GUESSES))
+    best = matches.best()
+    # Browsers' own fallback, unless it reads worse than another: a tie says little.
+    is_western = any(m.encoding == _WESTERN and best and m.chaos <= best.chaos for m in matches)
+    return _WESTERN if best is None or is_western else best.encoding
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 from tcpnet.proxy.body import charset, file_name, is_text, media_type, text
 from tests.unit.proxy.messages import fields
 
-GREEK = "Η ταχεία αλεπού πηδάει πάνω από τον τεμπέλη σκύλο. " * 8
-
 
 @pytest.mark.parametrize(
     ("content_type", "data", "words"),
@@ -65,9 +63,25 @@ def test_text_is_read_in_its_charset(content_type: str | None, data: bytes, word
     assert text(data, content_type) == words
 
 
-def test_a_charset_that_nobody_names_is_guessed() -> None:
-    """A library looks at the letters."""
-    assert text(GREEK.encode("iso-8859-7")) == GREEK
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("cp1252", "Le café où j'ai mangé était fermé hier à Zürich. "),
+        ("cp1252", "Die Straße führt über die Brücke zum Schloß. "),
+        ("cp1252", "A informação não está disponível, coração. "),
+        ("cp1250", "Zażółć gęślą jaźń, proszę bardzo. "),
+        ("cp1251", "Привет, как дела? Это проверка. "),
+        ("iso8859_7", "Η ταχεία αλεπού πηδάει πάνω από τον τεμπέλη σκύλο. "),
+        ("cp932", "日本語のページですよ。これは試験です。"),
+        ("gb18030", "这是一个测试页面，欢迎光临。"),
+        ("cp949", "안녕하세요. 이것은 시험입니다. "),
+    ],
+)
+def test_a_charset_that_nobody_names_is_guessed(written: str, words: str) -> None:
+    """A library looks at the letters, among the charsets that pages are written in."""
+    page = words * 30
+
+    assert text(page.encode(written)) == page
 
 
 @given(data=st.binary(max_size=300), label=st.sampled_from(["", "utf-8", "big5", "utf-16", "x"]))
