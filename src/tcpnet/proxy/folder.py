@@ -5,7 +5,6 @@ import logging
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 from typing import Final
@@ -14,7 +13,8 @@ from tcpnet.errors import ConfigError
 from tcpnet.proxy import files, heads, pickles
 from tcpnet.proxy.entry import Entry
 from tcpnet.proxy.files import PageFile, PartFile
-from tcpnet.proxy.heads import DamagedPage, Head
+from tcpnet.proxy.heads import DamagedPage
+from tcpnet.proxy.index import Page
 
 log = logging.getLogger(__name__)
 
@@ -30,16 +30,6 @@ _PAGE_NAME: Final = re.compile(r"([0-9a-f]{32})\.pickle")
 _PART_NAME: Final = re.compile(r"[0-9a-f]{32}\.\d+-\d+\.part")
 # Bytes of heads that freshening may append before they are folded into one.
 _MAX_HEADS: Final = 64 * 1024
-
-
-@dataclass(slots=True)
-class Found:
-    """A page met in the folder: its name, its head, its size, and when it was last used (UTC)."""
-
-    identifier: str
-    head: Head
-    size: int
-    used_at: float
 
 
 class Folder:
@@ -87,7 +77,7 @@ class Folder:
         found.sort(reverse=True)
         return [identifier for _, identifier in found]
 
-    def look_at(self, identifiers: Iterable[str]) -> tuple[list[Found], list[str]]:
+    def look_at(self, identifiers: Iterable[str]) -> tuple[list[Page], list[str]]:
         """Look at pages; return what was found, and the names of the damaged."""
         found, damaged = [], []
         for identifier in identifiers:
@@ -184,21 +174,38 @@ class Folder:
             else:
                 self._stuck.discard(identifier)
 
-    def _look(self, identifier: str) -> Found:
+    def _look(self, identifier: str) -> Page:
         """Read what the index needs, and cut off a torn end. Raises DamagedPage and OSError."""
-        path = self._page(identifier)
-        with files.open_to_read(path) as file:
+        with files.open_to_read(self._page(identifier)) as file:
             stat = os.fstat(file.fileno())
-            end = stat.st_size
             try:
+                end = stat.st_size
                 record = files.head_ending_at(file, end, self._secret, identifier)
             except DamagedPage:
-                record, end = files.last_whole_head(file, end, self._secret, identifier)
+                record, end = files.last_whole_head(file, stat.st_size, self._secret, identifier)
         head = heads.read_head(record)
         pickles.check_size(head.length, end)
         if end < stat.st_size:
-            os.truncate(path, end)
-        return Found(identifier, head, end, stat.st_mtime)
+            self._cut(identifier, stat, end)
+        return Page(
+            identifier,
+            head.url,
+            head.vary,
+            head.status,
+            head.last_modified,
+            head.requested_at,
+            head.received_at,
+            stat.st_mtime,
+            stat.st_mtime,
+            head.length,
+            end,
+        )
+
+    def _cut(self, identifier: str, torn: os.stat_result, end: int) -> None:
+        with FileIO(self._page(identifier), "r+b") as file:
+            # By now the name may stand for a page stored meanwhile.
+            if os.path.samestat(os.fstat(file.fileno()), torn):
+                file.truncate(end)
 
     def _rewrite(self, source: FileIO, identifier: str, end: int, sealed: bytes) -> int:
         part = self.create(identifier)

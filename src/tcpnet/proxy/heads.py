@@ -83,8 +83,7 @@ def sealed_size(record: bytes) -> int:
 def unseal(secret: bytes, identifier: str, tail: bytes) -> bytes:
     """Return the head at the end of `tail`, whose seal ends it. Raises DamagedPage."""
     record = tail[-SEAL_SIZE:]
-    size = sealed_size(record)
-    head = tail[-SEAL_SIZE - size : -SEAL_SIZE]
+    head = tail[-SEAL_SIZE - sealed_size(record) : -SEAL_SIZE]
     if not hmac.compare_digest(seal(secret, identifier, head), record):
         raise DamagedPage("its seal does not fit")
     return head
@@ -125,17 +124,18 @@ def write_head(entry: Entry, length: int, digest: bytes) -> bytes:
 def read_head(record: bytes) -> Head:
     """Read what the index needs of a head whose seal was checked. Raises DamagedPage."""
     try:
-        return _Cursor(record).head()
+        return _head(record)[0]
     except (struct.error, ValueError, IndexError) as error:
         raise DamagedPage("its head cannot be read") from error
 
 
 def read_entry(record: bytes) -> tuple[Head, Entry]:
     """Read all of a head whose seal was checked. Raises DamagedPage."""
-    cursor = _Cursor(record)
     try:
-        head = cursor.head()
-        reason, fields = cursor.rest()
+        head, at = _head(record)
+        reason, at = _read_text(record, at, _REASON)
+        fields, at = _read_pairs(record, at, _FIELDS)
+        _skip(record, at, _END)
     except (struct.error, ValueError, IndexError) as error:
         raise DamagedPage("its head cannot be read") from error
     entry = Entry(
@@ -144,67 +144,54 @@ def read_entry(record: bytes) -> tuple[Head, Entry]:
     return head, entry
 
 
-class _Cursor:
-    """Walks over a head; whatever differs from its one layout is a ValueError."""
+# Each reader takes the head and a place in it, and returns what stands there and where that ends.
+# Whatever differs from the one layout is a ValueError or an IndexError.
 
-    def __init__(self, record: bytes) -> None:
-        self._data = record
-        self._at = FRAME_SIZE
 
-    def head(self) -> Head:
-        url, vary, modified = self._text(_URL), self._pairs(_VARY), self._text(_LAST_MODIFIED)
-        numbers = _NUMBERS.unpack_from(self._data, self._at)
-        if numbers[::2] != (_STATUS, _REQUESTED_AT, _RECEIVED_AT, _LENGTH, _DIGEST):
+def _head(data: bytes) -> tuple[Head, int]:
+    url, at = _read_text(data, FRAME_SIZE, _URL)
+    vary, at = _read_pairs(data, at, _VARY)
+    modified, at = _read_text(data, at, _LAST_MODIFIED)
+    a, status, b, requested_at, c, received_at, d, length, e, digest = _NUMBERS.unpack_from(
+        data, at
+    )
+    if (a, b, c, d, e) != _NUMBER_MARKS:
+        raise ValueError("another layout")
+    status, length = int.from_bytes(status, "little"), int.from_bytes(length, "little")
+    head = Head(url, vary, status, modified, requested_at, received_at, length, digest)
+    return head, at + _NUMBERS.size
+
+
+def _skip(data: bytes, at: int, mark: bytes) -> int:
+    if not data.startswith(mark, at):
+        raise ValueError("another layout")
+    return at + len(mark)
+
+
+def _read_text(data: bytes, at: int, mark: bytes) -> tuple[str, int]:
+    start, end = _span(data, _skip(data, at, mark))
+    return data[start:end].decode(), end
+
+
+def _read_pairs(data: bytes, at: int, mark: bytes) -> tuple[Fields, int]:
+    at = _skip(data, at, mark)
+    found = []
+    # `_span` is written out: fields are most of a head, and a call for each doubles the time.
+    while data[at] != _APPENDS:
+        if data[at] != _SHORT_TEXT:
+            start, middle = _span(data, at)
+        else:
+            start, middle = at + 2, at + 2 + data[at + 1]
+        name = data[start:middle].decode()
+        if data[middle] != _SHORT_TEXT:
+            start, at = _span(data, middle)
+        else:
+            start, at = middle + 2, middle + 2 + data[middle + 1]
+        found.append((name, data[start:at].decode()))
+        if data[at] != _TUPLE2:
             raise ValueError("another layout")
-        self._at += _NUMBERS.size
-        status, requested_at, received_at, length, digest = numbers[1::2]
-        return Head(
-            url=url,
-            vary=vary,
-            status=int.from_bytes(status, "little"),
-            last_modified=modified,
-            requested_at=requested_at,
-            received_at=received_at,
-            length=int.from_bytes(length, "little"),
-            digest=digest,
-        )
-
-    def rest(self) -> tuple[str, Fields]:
-        reason, fields = self._text(_REASON), self._pairs(_FIELDS)
-        self._skip(_END)
-        return reason, fields
-
-    def _skip(self, mark: bytes) -> None:
-        if not self._data.startswith(mark, self._at):
-            raise ValueError("another layout")
-        self._at += len(mark)
-
-    def _text(self, mark: bytes) -> str:
-        self._skip(mark)
-        start, self._at = _span(self._data, self._at)
-        return self._data[start : self._at].decode()
-
-    def _pairs(self, mark: bytes) -> Fields:
-        self._skip(mark)
-        data, at = self._data, self._at
-        found = []
-        # `_span` is written out: fields are most of a head, and a call for each doubles the time.
-        while data[at] != _APPENDS:
-            if data[at] != _SHORT_TEXT:
-                start, middle = _span(data, at)
-            else:
-                start, middle = at + 2, at + 2 + data[at + 1]
-            name = data[start:middle].decode()
-            if data[middle] != _SHORT_TEXT:
-                start, at = _span(data, middle)
-            else:
-                start, at = middle + 2, middle + 2 + data[middle + 1]
-            found.append((name, data[start:at].decode()))
-            if data[at] != _TUPLE2:
-                raise ValueError("another layout")
-            at += 1
-        self._at = at + 1
-        return tuple(found)
+        at += 1
+    return tuple(found), at + 1
 
 
 def _span(data: bytes, at: int) -> tuple[int, int]:
@@ -242,6 +229,7 @@ _DIGEST: Final = _text("digest") + b"C\x10"
 _REASON: Final = _text("reason")
 _FIELDS: Final = _text("fields") + b"]("
 _END: Final = b"u."
+_NUMBER_MARKS: Final = (_STATUS, _REQUESTED_AT, _RECEIVED_AT, _LENGTH, _DIGEST)
 _NUMBERS: Final = struct.Struct(
     f">{len(_STATUS)}s8s{len(_REQUESTED_AT)}sd{len(_RECEIVED_AT)}sd{len(_LENGTH)}s8s{len(_DIGEST)}s16s"
 )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tcpnet.proxy.entry import Entry
-from tcpnet.proxy.folder import Folder, Found
+from tcpnet.proxy.folder import Folder
 from tcpnet.proxy.heads import last_modified
 from tcpnet.proxy.index import Front, Held, Index, Page
 
@@ -134,15 +134,15 @@ class Shelf:
             log.warning("stored page dropped", extra={"page": page.identifier, "error": str(error)})
             self._remove_files([page])
 
-    def recall(self, found: Iterable[Found], damaged: Iterable[str]) -> None:
+    def recall(self, found: Iterable[Page], damaged: Iterable[str]) -> None:
         """Index pages of an earlier run that were not stored anew or removed meanwhile."""
-        for item in found:
-            if self.index.knows(item.identifier):
+        for page in found:
+            if self.index.knows(page.identifier):
                 continue
-            if self._removed and item.head.url in self._removed:
-                self._names.submit(self._folder.remove, [item.identifier])
+            if self._removed and page.url in self._removed:
+                self._remove_files([page])
             else:
-                self._remove_files(self.index.add_unused(_page(item)))
+                self._remove_files(self.index.add_unused(page))
         if lost := [name for name in damaged if not self.index.knows(name)]:
             self._stats.damaged += len(lost)
             log.warning("damaged pages dropped", extra={"pages": len(lost), "first": lost[0]})
@@ -182,20 +182,3 @@ class Shelf:
             for page in pages:
                 self._front.drop(page.identifier)
             self._names.submit(self._folder.remove, [page.identifier for page in pages])
-
-
-def _page(found: Found) -> Page:
-    head = found.head
-    return Page(
-        identifier=found.identifier,
-        url=head.url,
-        vary=head.vary,
-        status=head.status,
-        last_modified=head.last_modified,
-        requested_at=head.requested_at,
-        received_at=head.received_at,
-        used_at=found.used_at,
-        noted_at=found.used_at,
-        length=head.length,
-        size=found.size,
-    )

@@ -47,7 +47,7 @@ def take(folder: Folder, identifier: str) -> tuple[Entry, bytes] | None:
     found, damaged = folder.look_at([identifier])
     if damaged or not found:
         return None
-    size, length = found[0].size, found[0].head.length
+    size, length = found[0].size, found[0].length
     try:
         file = folder.open(identifier, size)
     except DamagedPage:
