@@ -115,7 +115,8 @@ class Broker(Protocol):
 
         The same (log, sender, mid) again returns the same seq and is not delivered again, for
         as long as the line is kept; so after a `BrokerError` it is right to try again with the
-        same mid. An empty mid is never taken for a repetition.
+        same mid. An empty mid is never taken for a repetition. Mids that grow with time, a
+        clock first and chance behind it, are the cheapest to keep.
         """
         ...
 

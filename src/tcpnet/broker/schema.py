@@ -30,7 +30,8 @@ _FIRST: Final = (
         at REAL NOT NULL,
         PRIMARY KEY (log, seq)
     ) WITHOUT ROWID""",
-    "CREATE UNIQUE INDEX records_by_mid ON records (log, sender, mid) WHERE mid <> ''",
+    # The mid first: where mids grow with time, all that is new lands on one page, whoever sent it.
+    "CREATE UNIQUE INDEX records_by_mid ON records (mid, log, sender) WHERE mid <> ''",
     """CREATE TABLE claims (
         kind TEXT NOT NULL,
         name TEXT NOT NULL,

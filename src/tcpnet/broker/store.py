@@ -17,7 +17,7 @@ _MAX_INTEGER: Final = 2**63 - 1
 
 _INSERT: Final = """
     INSERT INTO records (log, seq, sender, mid, body, at) VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT (log, sender, mid) WHERE mid <> '' DO NOTHING
+    ON CONFLICT (mid, log, sender) WHERE mid <> '' DO NOTHING
 """
 
 

@@ -26,8 +26,8 @@ Change = Draft | Callable[[Store], Any]
 Done = tuple[list[Any], list[Record]]
 """The outcome of each change, and the lines that were not there before."""
 
-# About 2 ms of work, so that nobody notices a million lines of a deleted room going.
-SWEEP_LINES: Final = 500
+# A few ms of work, so that nobody notices a million lines of a deleted room going.
+SWEEP_LINES: Final = 100
 
 # What one change can do wrong by its own contents. All else is the disk's or the engine's.
 _ROW_FAULTS: Final = (

@@ -17,6 +17,7 @@ from tcpnet.errors import BrokerError
 from tests.unit.broker.faulty import FULL, Faults, failing, limit_pages
 
 LARGE = "x" * 100_000
+MIB = 2**20
 
 
 @pytest.fixture
@@ -114,6 +115,41 @@ async def test_closing_leaves_one_file(tmp_path: Path) -> None:
         await publish_all(broker, "a")
 
     assert names(tmp_path) == [FILE]
+
+
+async def test_the_write_ahead_log_stays_small(tmp_path: Path) -> None:
+    """However much is written, and while others read through the broker."""
+    sizes = []
+    async with EmbeddedBroker.open(tmp_path) as broker:
+        for _ in range(150):
+            await asyncio.gather(publish_all(broker, LARGE), broker.history("den", limit=20))
+            sizes.append(size_of_log(tmp_path))
+
+    assert max(sizes) < 8 * MIB < 150 * len(LARGE)
+
+
+async def test_a_foreign_reader_makes_the_write_ahead_log_grow_only_while_he_reads(
+    tmp_path: Path,
+) -> None:
+    """What a backup or a curious operator holds up is made good afterwards."""
+    async with EmbeddedBroker.open(tmp_path) as broker:
+        await publish_all(broker, LARGE)
+        foreign = sqlite3.connect(tmp_path / FILE)
+        reading = foreign.execute("SELECT * FROM records UNION ALL SELECT * FROM records")
+        reading.fetchone()
+        for _ in range(20):
+            await publish_all(broker, *(LARGE for _ in range(10)))
+        assert size_of_log(tmp_path) > 16 * MIB
+
+        reading.close()
+        foreign.close()
+        for _ in range(3):
+            await publish_all(broker, LARGE)
+        assert size_of_log(tmp_path) <= 16 * MIB
+
+
+def size_of_log(folder: Path) -> int:
+    return (folder / f"{FILE}-wal").stat().st_size
 
 
 # Batches
