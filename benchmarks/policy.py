@@ -1,6 +1,7 @@
 """How long the cache's rules take to decide about a request, in microseconds.
 
-`python -m benchmarks.policy` takes some five seconds; the aim for a fresh hit is under 5 µs of processor time.
+`python -m benchmarks.policy` takes some five seconds. The aim for a fresh hit is under 5 µs of
+processor time.
 """
 
 import platform
