@@ -4,11 +4,12 @@ import asyncio
 import socket
 import ssl
 import struct
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-RESET = struct.pack("ii", 1, 0)
+RESET = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 """SO_LINGER for a connection that ends with a reset."""
 
 

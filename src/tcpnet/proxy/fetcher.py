@@ -112,9 +112,10 @@ class Fetcher:
         `url` is absolute and goes on the wire byte for byte; `fields` too, less those of one
         connection and Host, which the URL decides. `credentials` go out as Basic, and once more
         as the answer to a Digest challenge if the body can be sent again. Raises FetchError,
-        also while the reply is iterated.
+        also while the reply is iterated, and UserError for credentials that cannot be any.
         """
         if credentials is not None:
+            proof.check(credentials)
             fields = http.replaced(fields, "Authorization", proof.basic(credentials))
         async with self._exchange(method, url, fields, body) as reply:
             answer = _digest(credentials, reply, method, url, body)

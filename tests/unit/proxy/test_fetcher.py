@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from tcpnet.errors import UserError
 from tcpnet.proxy.entry import Credentials, Fields
 from tcpnet.proxy.failures import (
     ConnectionFailed,
@@ -322,6 +323,46 @@ async def test_a_connection_is_used_again() -> None:
     assert (len(site.heads), site.connections) == (5, 1)
 
 
+async def test_a_connection_that_ended_meanwhile_is_replaced() -> None:
+    """An origin closes an idle connection when it likes."""
+    async with origin(OK) as site, local() as fetcher:
+        for _ in range(3):
+            assert await fetch(fetcher, site.url()) == b"ok"
+
+    assert site.connections == 3
+
+
+async def test_a_redirect_is_an_answer() -> None:
+    """Who asked decides what follows, so that the cache and the guard see every step."""
+    said = b"HTTP/1.1 302 Found\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n"
+    async with origin(said) as site, local() as fetcher, fetcher.send("GET", site.url()) as reply:
+        assert (reply.status, reply.fields[0]) == (302, ("Location", "/other"))
+
+    assert len(site.heads) == 1
+
+
+async def test_no_cookie_is_kept_for_anybody() -> None:
+    """What one person's request brought is not sent with the next one's."""
+    said = b"HTTP/1.1 200 OK\r\nSet-Cookie: id=1\r\nContent-Length: 2\r\n\r\nok"
+    async with origin(said) as site, local() as fetcher:
+        for _ in range(2):
+            await fetch(fetcher, site.url())
+
+    assert not any(b"ookie" in head for head in site.heads)
+
+
+async def test_settings_of_the_environment_do_not_lead_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A proxy named there would dial what the guard here forbids."""
+    async with origin(OK) as site, origin(OK) as proxy, local() as fetcher:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.url())
+        await fetch(fetcher, site.url())
+
+    assert (site.connections, proxy.connections) == (1, 0)
+
+
 async def test_a_reply_left_in_the_middle_gives_its_connection_up() -> None:
     """Who has read enough leaves, and the origin learns it."""
     gone = asyncio.Event()
@@ -413,6 +454,8 @@ async def test_a_connection_that_ends_without_an_answer_is_said_to(said: bytes) 
     async with origin(said) as site, local() as fetcher:
         with pytest.raises(ConnectionFailed, match="closed the connection without an answer"):
             await fetch(fetcher, site.url(), "POST")
+
+    assert len(site.heads) == 1  # what may have taken effect is not sent again
 
 
 async def test_a_connection_that_breaks_before_the_answer_is_said_to() -> None:
@@ -722,6 +765,16 @@ async def test_basic_credentials_go_out_at_once() -> None:
 
     assert site.heads[0].lower().count(b"authorization") == 1
     assert b"Authorization: Basic am9zZTpzd29yZGZpc2g=\r\n" in site.heads[0]
+
+
+async def test_credentials_that_cannot_be_any_are_not_sent() -> None:
+    """A line break in a password would be one in the head."""
+    async with origin(OK) as site, local() as fetcher:
+        with pytest.raises(UserError):
+            async with fetcher.send("GET", site.url(), credentials=Credentials("a:b", "c")):
+                pass
+
+    assert site.connections == 0
 
 
 async def test_a_digest_challenge_is_answered_once() -> None:
