@@ -53,9 +53,10 @@ class Reader:
         self.close()
 
     def close(self) -> None:
-        """Let the file go."""
-        if self._file is not None:
-            self._file.close()
+        """Let the file go; whoever still reads it gets PageLost."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
 
     async def chunks(self, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         """Yield the body from `start` to before `stop`, each chunk checked before it is given.
@@ -76,10 +77,11 @@ class Reader:
 
     async def _read(self, first: int, last: int) -> bytes:
         if self._file is None:
-            raise PageLost("it is closed")
+            raise PageLost("it was closed")
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._threads, self._file.chunks, first, last)
         except (DamagedPage, OSError) as error:
-            self._lose(self.page, error)
+            if self._file is not None:
+                self._lose(self.page, error)
             raise PageLost(f"the cache lost it ({error})") from error

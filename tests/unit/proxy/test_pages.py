@@ -18,6 +18,7 @@ from tests.unit.proxy.pages import (
     joined,
     names,
     read,
+    received,
     store,
 )
 
@@ -110,6 +111,53 @@ async def test_a_page_in_memory_needs_no_file(tmp_path: Path) -> None:
         assert (held.entry, held.body) == (an_entry(), b"body")
         assert await read(pages, page) == (an_entry(), b"body")
         assert (pages.stats.memory_hits, pages.stats.disk_hits) == (2, 0)
+
+
+async def test_a_page_is_read_in_a_thread_where_the_system_cannot_tell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only Linux says which reads would wait; elsewhere every small page is read off the loop."""
+    monkeypatch.setattr("tcpnet.proxy.files.read_now", _cannot_tell)
+    async with PageStore(tmp_path, SECRET, DISK_ONLY) as pages:
+        page = await store(pages, an_entry(), b"body")
+
+        assert await read(pages, page) == (an_entry(), b"body")
+        files(tmp_path)[0].write_bytes(b"spoiled")
+        assert await read(pages, page) is None
+
+
+def _cannot_tell(path: str, size: int) -> None:
+    pass
+
+
+async def test_an_asker_may_leave_while_its_page_is_opened(tmp_path: Path) -> None:
+    """Whatever was opened for him is closed; the page stays."""
+    async with PageStore(tmp_path, SECRET) as pages:
+        page = await store(pages, an_entry(), a_body(BIG))
+        for turns in range(20):
+            opening = asyncio.create_task(pages.open(page))
+            for _ in range(turns % 5):
+                await asyncio.sleep(0)
+            opening.cancel()
+            await asyncio.wait([opening])
+            if not opening.cancelled() and (reader := opening.result()):
+                reader.close()
+
+        assert await read(pages, page) == (an_entry(), a_body(BIG))
+
+
+async def test_a_closed_reader_gives_nothing_more(tmp_path: Path) -> None:
+    """Reading on is an error that says so, and does not cost the page."""
+    async with PageStore(tmp_path, SECRET) as pages:
+        page = await store(pages, an_entry(), a_body(BIG))
+        reader = await pages.open(page)
+        assert reader is not None
+        reader.close()
+
+        got, error = await received(reader.chunks())
+
+        assert (got, str(error)) == (b"", "it was closed")
+        assert await read(pages, page) is not None
 
 
 async def test_a_page_read_from_disk_is_held(tmp_path: Path) -> None:

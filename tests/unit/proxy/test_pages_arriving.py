@@ -412,3 +412,25 @@ async def test_a_part_that_was_tampered_with_is_not_passed_on(tmp_path: Path) ->
     assert got == a_body(LONG)[:CHUNK]
     assert isinstance(error, PageLost)
     assert isinstance(slow, Follower)
+
+
+async def test_a_part_that_cannot_be_removed_is_left_for_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is said in the log, and nobody is disturbed."""
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(13, "in use")
+
+    async with PageStore(tmp_path, SECRET) as pages:
+        monkeypatch.setattr(Path, "unlink", refuse)
+        with pages.write(an_entry()) as writer:
+            await feed(writer, a_body(2 * CHUNK))
+    monkeypatch.undo()
+    left = names(tmp_path) - OURS
+    async with PageStore(tmp_path, SECRET):
+        cleaned = names(tmp_path)
+
+    assert [record.message for record in caplog.records] == ["unfinished page not removed"]
+    assert len(left) == 1
+    assert cleaned == OURS

@@ -6,12 +6,14 @@ import pickle
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tcpnet
+from tcpnet.proxy import files as opened
 from tcpnet.proxy import heads, pickles
 from tcpnet.proxy.entry import Entry
 from tcpnet.proxy.files import PartFile
@@ -328,6 +330,27 @@ def test_a_torn_append_loses_nothing(folder: Folder, size: int) -> None:
 
         assert take(edits.folder, edits.identifier) == (edits.old, edits.body)
         assert edits.path.stat().st_size == edits.first_size
+
+
+def test_a_torn_end_is_not_cut_off_a_page_stored_meanwhile(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at a file and its repair, the name may have come to stand for another."""
+    edits = Edits(folder, 100)
+    edits.path.write_bytes(edits.data[:-1])
+    newer = a_body(5000)
+    walk = opened.last_whole_head
+
+    def walk_slowly(*arguments: Any) -> tuple[bytes, int]:
+        found = walk(*arguments)
+        put(folder, edits.old, newer)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(opened, "last_whole_head", walk_slowly)
+        folder.look_at([edits.identifier])
+
+    assert take(folder, edits.identifier) == (edits.old, newer)
 
 
 def test_a_page_cut_before_its_first_head_is_refused(edits: Edits) -> None:
