@@ -130,8 +130,10 @@ class Fetcher:
     async def _exchange(
         self, method: str, url: str, fields: Fields, body: Body
     ) -> AsyncGenerator["Reply", None]:
-        progress = Progress(URL(url, encoded=True).raw_host or url, self._patience)
-        response = await self._request(method, url, fields, body, progress)
+        headers = wire.outgoing(method, url, fields, streams=not isinstance(body, bytes | None))
+        target = URL(url, encoded=True)
+        progress = Progress(target.raw_host or url, self._patience)
+        response = await self._request(method, target, headers, body, progress)
         try:
             reply = Reply(response, progress)
             if flaw := wire.flaw(progress.host, reply.version, reply.status, reply.fields):
@@ -141,10 +143,14 @@ class Fetcher:
             response.close()
 
     async def _request(
-        self, method: str, url: str, fields: Fields, body: Body, progress: Progress
+        self,
+        method: str,
+        target: URL,
+        headers: list[tuple[str, str]],
+        body: Body,
+        progress: Progress,
     ) -> Response:
         assert self._session is not None, "a Fetcher sends only inside its own context"
-        headers = wire.outgoing(method, url, fields, streams=not isinstance(body, bytes | None))
         if isinstance(body, bytes) and len(body) > _PIECE:
             headers.append(("Content-Length", str(len(body))))
             body = _pieces(body)
@@ -152,7 +158,7 @@ class Fetcher:
             async with progress.bounded(Stage.CONNECT):
                 response = await self._session.request(
                     method,
-                    URL(url, encoded=True),
+                    target,
                     headers=headers,
                     data=body if isinstance(body, bytes | None) else progress.watched(body),
                     allow_redirects=False,
@@ -177,7 +183,7 @@ class Reply:
         self._response = response
         self._progress = progress
         self.status = response.status
-        self.reason = wire.latin((response.reason or "").encode(errors="surrogateescape"))
+        self.reason = wire.harmless((response.reason or "").encode(errors="surrogateescape"))
         self.fields = wire.incoming(response.raw_headers)
         major, minor = response.version or (0, 9)
         self.version = (major, minor)
@@ -223,6 +229,7 @@ def _tracing() -> aiohttp.TraceConfig:
     trace.on_connection_queued_end.append(partial(note, Stage.CONNECT))
     trace.on_dns_resolvehost_start.append(partial(note, Stage.LOOKUP))
     trace.on_dns_resolvehost_end.append(partial(note, Stage.CONNECT))
+    trace.on_connection_create_start.append(partial(note, Stage.CONNECT))
     trace.on_connection_create_end.append(partial(note, Stage.ANSWER))
     trace.on_connection_reuseconn.append(partial(note, Stage.ANSWER))
     return trace

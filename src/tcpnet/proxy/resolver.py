@@ -22,7 +22,11 @@ MAX_LOOKUPS: Final = 32
 
 def look_up(host: str, port: int, family: socket.AddressFamily) -> Sequence[AddrInfo]:
     """Ask the system for the addresses of a host. Blocks; raises OSError."""
-    return socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+    flags = socket.AI_ADDRCONFIG
+    try:
+        return socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=flags)
+    except UnicodeError:  # a part of the name is empty, or longer than 63 bytes
+        raise socket.gaierror(socket.EAI_NONAME, "no such name") from None
 
 
 class Resolver(AbstractResolver):

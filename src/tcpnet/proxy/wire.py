@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from yarl import URL
+
 from tcpnet.proxy import fields as http
 from tcpnet.proxy.entry import Fields
 from tcpnet.proxy.failures import FetchError, HeadTooLarge, MalformedAnswer, Unsendable
@@ -27,7 +29,7 @@ def outgoing(method: str, url: str, fields: Fields, *, streams: bool) -> list[tu
     """
     if not _TOKEN.fullmatch(method) or method.upper() == "CONNECT":
         raise Unsendable(f"A request with the method {method!a} cannot be sent.")
-    if not _TARGET.fullmatch(url) or "#" in url:
+    if not _is_target(url):
         raise Unsendable(f"A request for {url!a} cannot be sent.")
     framing = {"host"} if streams else {"host", "content-length"}
     spelling: dict[str, str] = {}
@@ -40,13 +42,13 @@ def outgoing(method: str, url: str, fields: Fields, *, streams: bool) -> list[tu
 
 
 def incoming(raw: Iterable[tuple[bytes, bytes]]) -> Fields:
-    """Return the fields as they came; a control character becomes a space (RFC 9110 §5.5)."""
-    return tuple((latin(name), _CONTROL.sub(" ", latin(value))) for name, value in raw)
+    """Return the fields as they came, in their case and order, duplicates included."""
+    return tuple((harmless(name), harmless(value)) for name, value in raw)
 
 
-def latin(text: bytes) -> str:
-    """Read bytes as the text that stands for them in `Fields`."""
-    return text.decode("latin-1")
+def harmless(text: bytes) -> str:
+    """Read bytes as latin-1 text; a control character becomes a space (RFC 9110 §5.5)."""
+    return _CONTROL.sub(" ", text.decode("latin-1"))
 
 
 def flaw(host: str, version: tuple[int, int], status: int, fields: Fields) -> FetchError | None:
@@ -58,6 +60,13 @@ def flaw(host: str, version: tuple[int, int], status: int, fields: Fields) -> Fe
     if sum(len(name) + len(value) + len(": \r\n") for name, value in fields) > MAX_HEAD:
         return HeadTooLarge(host)
     return None
+
+
+def _is_target(url: str) -> bool:
+    try:
+        return bool(_TARGET.fullmatch(url) and "#" not in url and URL(url, encoded=True).raw_host)
+    except ValueError:
+        return False
 
 
 def _as_written(value: str) -> str:

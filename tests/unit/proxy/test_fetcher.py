@@ -59,7 +59,7 @@ async def fetch(
 async def test_a_reply_is_head_and_body_as_they_were_sent() -> None:
     """Status, reason, fields in their case and order, duplicates, and every byte."""
     said = (
-        b"HTTP/1.1 203 Fine \xfcber\r\nX-Case: One\r\nx-case: two\r\nSet-Cookie: a\r\n"
+        b"HTTP/1.1 203 Fine\x1b\xfcber\r\nX-Case: One\r\nx-case: two\r\nSet-Cookie: a\r\n"
         b"Set-Cookie: b\r\nContent-Length: 4\r\nX-Latin: \xe9\r\n\r\n\x00\xff\r\n"
     )
     async with origin(said) as site, local() as fetcher, fetcher.send("GET", site.url()) as reply:

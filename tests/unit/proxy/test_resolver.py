@@ -73,6 +73,13 @@ async def test_what_the_lookup_raises_is_raised() -> None:
         await Resolver(Guard(), failing).resolve("slow.example", 443)
 
 
+@pytest.mark.parametrize("host", [f"{'a' * 64}.example", "a..example", ".example"])
+async def test_a_name_that_cannot_be_one_is_not_found(host: str) -> None:
+    """The system's lookup has another error for it, and the same meaning."""
+    with pytest.raises(socket.gaierror):
+        await Resolver(Guard()).resolve(host, 443)
+
+
 async def test_a_lookup_that_nobody_waits_for_ends_quietly() -> None:
     """Giving up is at once; the thread's answer, when it comes, is nobody's."""
     may_answer = threading.Event()
