@@ -1,11 +1,13 @@
 """The lock that keeps two hubs out of one folder."""
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tcpnet import lock
 from tcpnet.errors import ConfigError
 from tcpnet.lock import NAME, FolderLock
 
@@ -99,6 +101,23 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
     with (
         pytest.raises(ConfigError, match="cannot be written"),
+        FolderLock(tmp_path, "data directory"),
+    ):
+        pass
+
+
+def test_a_folder_that_cannot_be_locked_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some file systems of networks know no locks; nobody is blamed for holding it."""
+
+    def refuse(file: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(lock, "_lock", refuse)
+
+    with (
+        pytest.raises(ConfigError, match="cannot be locked: No locks available"),
         FolderLock(tmp_path, "data directory"),
     ):
         pass

@@ -102,6 +102,20 @@ async def test_the_lines_of_a_deleted_log_are_removed_when_there_is_time(tmp_pat
         assert len(await broker.history("hall", limit=9)) == 2
 
 
+async def test_removing_lines_goes_on_when_the_disk_does(tmp_path: Path, faults: Faults) -> None:
+    """A failure while tidying up harms nobody, and is tried again."""
+    async with EmbeddedBroker.open(tmp_path, connect=faults) as broker:
+        await publish_all(broker, *(str(number) for number in range(300)))
+        faults.before = failing("DELETE FROM records", sqlite3.OperationalError(FULL))
+        await broker.delete_log("den")
+        assert await broker.publish("hall", "ann", "", "a") == 1
+
+        faults.mend()
+        async with asyncio.timeout(10):
+            while await broker._read(_rows) != (1, 1):
+                await broker.mark_read("hall", 1)
+
+
 def _rows(connection: object) -> tuple[int, int]:
     assert isinstance(connection, sqlite3.Connection)
     [lines] = connection.execute("SELECT count(*) FROM records").fetchone()
