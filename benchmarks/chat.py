@@ -1,0 +1,235 @@
+"""The chat cases: which load goes to which servers, in turn, round by round."""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from benchmarks import machine, orders, peers
+from benchmarks.orders import (
+    Doors,
+    Fanout,
+    Figures,
+    Idle,
+    Logins,
+    Order,
+    Paced,
+    Shape,
+    Stuck,
+    Target,
+)
+from benchmarks.peers import EPHEMERAL, KINDS, TCPNET, Absent, Kind, Refused
+
+BOUND: Final = 60.0
+"""Seconds for one load on one server, its own preparation included."""
+
+_HERE: Final = Path(__file__).parent
+
+FLOORS: Final = ("C floor", "Python floor")
+IRC: Final = ("ngircd", "inspircd")
+BROKERS: Final = ("redis", "nats-server", "mosquitto")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A load, and who has to bear it; `rounds` caps those that were asked for."""
+
+    name: str
+    title: str
+    shape: Shape
+    quick: Shape
+    servers: tuple[str, ...]
+    rounds: int = 9
+    connections: int = 0
+    text_bytes: int = 100
+
+
+CASES: Final = (
+    Case(
+        "one-room",
+        "P1: 1 room of 500, 32 lines under way",
+        Fanout(rooms=1, members=500, in_flight=32, seconds=1.0),
+        Fanout(rooms=1, members=20, in_flight=8, seconds=0.1),
+        (TCPNET, *FLOORS, *BROKERS, *IRC),
+        connections=500,
+    ),
+    Case(
+        "many-rooms",
+        "P2: 50 rooms of 20, 400 lines under way",
+        Fanout(rooms=50, members=20, in_flight=400, seconds=1.0),
+        Fanout(rooms=3, members=5, in_flight=12, seconds=0.1),
+        (TCPNET, EPHEMERAL, *FLOORS, *BROKERS, *IRC),
+        connections=1000,
+    ),
+    Case(
+        "one-line",
+        "P3: 1 room of 500, one line at a time",
+        Fanout(rooms=1, members=500, in_flight=1, seconds=1.0),
+        Fanout(rooms=1, members=20, in_flight=1, seconds=0.1),
+        (TCPNET, *FLOORS, *BROKERS, *IRC),
+        connections=500,
+    ),
+    Case(
+        "latency",
+        "P4: 100 members, 200 lines a second",
+        Paced(members=100, rate=200, seconds=2.5),
+        Paced(members=10, rate=100, seconds=0.2),
+        (TCPNET, *FLOORS, *BROKERS, *IRC),
+        connections=100,
+    ),
+    Case(
+        "memory",
+        "P5: people who are logged in and idle",
+        Idle(people=(1000, 5000, 10000)),
+        Idle(people=(20, 50)),
+        (TCPNET, *FLOORS, *BROKERS, *IRC),
+        rounds=1,
+        connections=10_016,
+    ),
+    Case(
+        "logins",
+        "P6: people who log in, 32 at once",
+        Logins(people=3000),
+        Logins(people=20),
+        (TCPNET, *IRC),
+        connections=32,
+    ),
+    Case(
+        "ten-rooms",
+        "P7: 10 rooms of 5, one line under way in each",
+        Fanout(rooms=10, members=5, in_flight=10, seconds=1.0),
+        Fanout(rooms=2, members=5, in_flight=2, seconds=0.1),
+        (TCPNET, EPHEMERAL, "redis", "ngircd"),
+        connections=50,
+    ),
+    Case(
+        "thousand-rooms",
+        "P7: 1,000 rooms of 5, 10 lines under way, each in a room of its own",
+        Fanout(rooms=1000, members=5, in_flight=10, seconds=1.0),
+        Fanout(rooms=10, members=5, in_flight=2, seconds=0.1),
+        (TCPNET, EPHEMERAL, "redis", "ngircd"),
+        connections=5000,
+    ),
+    Case(
+        "doors",
+        "P8: 8 visitors come and go, and 200 members are told",
+        Doors(members=200, visitors=8, seconds=1.0),
+        Doors(members=10, visitors=2, seconds=0.1),
+        (TCPNET, *IRC),
+        connections=208,
+    ),
+    Case(
+        "stuck",
+        "P9: 20 members, 1,500 lines of 400 bytes a second, and one who does not read",
+        Stuck(members=20, rate=1500, seconds=6),
+        Stuck(members=10, rate=100, seconds=0.3),
+        (TCPNET, "redis", *IRC),
+        rounds=1,
+        connections=21,
+        text_bytes=400,
+    ),
+)
+
+
+class Failed(Exception):
+    """A load that gave no figures."""
+
+
+class Results(Struct):
+    """What all rounds of some cases gave, and what was not measured and why."""
+
+    rounds: dict[str, dict[str, list[Figures]]] = {}
+    skipped: dict[str, dict[str, str]] = {}
+    commands: dict[str, str] = {}
+    versions: dict[str, str] = {}
+
+    def medians(self, case: str) -> dict[str, Figures]:
+        """The middle of all rounds, figure by figure, of each server."""
+        return {
+            server: {name: median(figures[name] for figures in rounds) for name in rounds[0]}
+            for server, rounds in self.rounds.get(case, {}).items()
+        }
+
+
+class Bench:
+    """Runs cases, each with its servers in turn, and keeps what they gave.
+
+    `folder`, for the servers' files, should lie on a real disk: one of ours syncs.
+    """
+
+    def __init__(self, folder: Path, *, quick: bool, rounds: int, seconds: float) -> None:
+        self.results = Results()
+        self._folder = folder
+        self._quick = quick
+        self._rounds = rounds
+        self._until = time.monotonic() + seconds
+        self._files = machine.allow_files()
+        self._pump = machine.compiled(_HERE / "pump.c", folder / "pump.so", "-shared", "-fPIC")
+        self._programs: dict[str, str] = {}
+
+    def run(self, case: Case, servers: Sequence[str]) -> None:
+        """Measure a case; what cannot be measured is skipped with a word."""
+        kinds = [KINDS[name] for name in case.servers if name in servers]
+        for number in range(min(self._rounds, case.rounds)):
+            for kind in kinds:
+                if kind.name not in self.results.skipped.get(case.name, {}):
+                    print(f"  {case.name}, round {number + 1}: {kind.name}", flush=True)
+                    self._round(case, kind)
+
+    def _round(self, case: Case, kind: Kind) -> None:
+        shape = case.quick if self._quick else case.shape
+        try:
+            self._check(case)
+            figures = self._figures(kind, shape, case.text_bytes)
+        except (Absent, Refused, Failed) as error:
+            print(f"    skipped: {error}")
+            self.results.skipped.setdefault(case.name, {})[kind.name] = str(error)
+        else:
+            by_server = self.results.rounds.setdefault(case.name, {})
+            by_server.setdefault(kind.name, []).append(figures)
+
+    def _check(self, case: Case) -> None:
+        if time.monotonic() > self._until:
+            raise Failed("out of time")
+        if not self._quick and case.connections + machine.FILES_SPARE > self._files:
+            raise Failed(f"only {self._files} files may be open")
+
+    def _figures(self, kind: Kind, shape: Shape, text_bytes: int) -> Figures:
+        program = self._program(kind)
+        with (
+            tempfile.TemporaryDirectory(dir=self._folder) as folder,
+            peers.running(kind, program, Path(folder)) as server,
+        ):
+            shown = " ".join(server.command).replace(folder, "DIR")
+            self.results.commands[kind.name] = shown.replace(str(server.port), "PORT")
+            pump = str(self._pump) if self._pump else None
+            target = Target(kind.wire, server.port, server.pid, kind.at_once, text_bytes, pump)
+            return _loaded(Order(target, shape))
+
+    def _program(self, kind: Kind) -> str:
+        if kind.name not in self._programs:
+            program = self._programs[kind.name] = kind.found(self._folder)
+            self.results.versions[kind.name] = kind.version_at(program)
+        return self._programs[kind.name]
+
+
+def _loaded(order: Order) -> Figures:
+    """Have a process of its own carry out an order. Raises Failed."""
+    command = [sys.executable, "-m", "benchmarks.load", orders.write(order)]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=BOUND, cwd=_HERE.parent, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise Failed(f"took more than {BOUND:.0f} s") from None
+    if done.returncode:
+        raise Failed(done.stderr.strip().splitlines()[-1])
+    return msgspec.json.decode(done.stdout, type=Figures)

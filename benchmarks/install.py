@@ -1,0 +1,58 @@
+"""`bench peers`: fetch the peers' packages and unpack them in this folder, for nobody else.
+
+Nothing is installed: no service starts, no user is made, and removing the folder undoes it all.
+"""
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.peers import KINDS, UNPACKED, Absent
+
+BOUND = 300
+"""Seconds for the whole download."""
+
+
+def main(arguments: Sequence[str] = ()) -> int:
+    """Get what is missing, telling each step; the exit status."""
+    del arguments
+    missing = sorted(_missing())
+    if not missing:
+        print("all peers are here")
+        return 0
+    tools = [tool for tool in ("apt-get", "dpkg-deb") if shutil.which(tool) is None]
+    if tools:
+        print(f"skipped {', '.join(missing)}: this system has no {' and no '.join(tools)}")
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        return _fetch(missing, Path(folder))
+
+
+def _missing() -> set[str]:
+    packages = set()
+    for kind in KINDS.values():
+        if kind.package:
+            try:
+                kind.found(UNPACKED)
+            except Absent:
+                packages.add(kind.package)
+    return packages
+
+
+def _fetch(packages: Sequence[str], folder: Path) -> int:
+    (folder / "partial").mkdir()
+    # Into a folder of ours and without apt's locks: root is not needed.
+    options = [f"-oDir::Cache::Archives={folder}", "-oDebug::NoLocking=1", "-oAPT::Sandbox::User="]
+    choice = ["--download-only", "--no-install-recommends", "--yes", "-qq"]
+    command = ["apt-get", "install", *choice, *options, *packages]
+    print("$", *command)
+    status = subprocess.call(command, timeout=BOUND)
+    if status:
+        print(f"apt-get ended with status {status}: the peers above are skipped")
+        return 0
+    for archive in sorted(folder.glob("*.deb")):
+        print(f"$ dpkg-deb -x {archive.name} {UNPACKED}")
+        subprocess.run(["dpkg-deb", "-x", str(archive), str(UNPACKED)], check=True, timeout=60)
+    return 0

@@ -1,0 +1,34 @@
+"""The time between two moments, and who of this machine worked in it."""
+
+import os
+import time
+
+from benchmarks.machine import busy_seconds, cpu_seconds
+from benchmarks.orders import Figures
+
+
+class Meter:
+    """Starts when it is made."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._began = self._now()
+
+    def figures(self) -> Figures:
+        """Seconds since the start, of the clock and of the server's and our own processors.
+
+        `others_share` is what all other processes took, in cores: noise, when it is much.
+        """
+        wall, server, own, busy = (
+            now - then for now, then in zip(self._now(), self._began, strict=True)
+        )
+        return {
+            "seconds": wall,
+            "server_cpu": server,
+            "server_share": server / wall,
+            "generator_share": own / wall,
+            "others_share": max(0.0, busy - server - own) / wall,
+        }
+
+    def _now(self) -> tuple[float, float, float, float]:
+        return time.monotonic(), cpu_seconds(self._pid), cpu_seconds(os.getpid()), busy_seconds()
