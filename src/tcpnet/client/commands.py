@@ -53,7 +53,7 @@ def show_help(desk: Desk, _argument: str = "") -> str:
 def _search(desk: Desk, needle: str) -> str:
     if not needle:
         raise UserError("/search TEXT")
-    return "" if desk.view.search(needle, -1) else f"nowhere: {needle}"
+    return "" if desk.view.search(needle, desk.forth) else f"nowhere: {needle}"
 
 
 def _unread(desk: Desk, _argument: str) -> str:

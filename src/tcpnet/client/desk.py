@@ -101,6 +101,11 @@ class Desk:
         return self.reading or self.talk.view
 
     @property
+    def forth(self) -> int:
+        """The way a search goes first: up in the talk, down in a text that is read."""
+        return 1 if self.reading else -1
+
+    @property
     def hidden(self) -> bool:
         """Whether a secret is being asked."""
         return self.question is not None and self.question.secret
@@ -203,7 +208,7 @@ class Desk:
 
     def begin_find(self) -> None:
         """Search what is on the screen."""
-        self.find = self.find or Find(self.view)
+        self.find = self.find or Find(self.view, self.forth)
 
     def find_again(self, step: int) -> None:
         """Go to an older match with -1, to a newer one with 1."""

@@ -3,6 +3,8 @@
 They take turns in one control; what is in the first is never lost to the others.
 """
 
+import unicodedata
+from bisect import bisect_left
 from collections.abc import Callable
 
 from prompt_toolkit.buffer import Buffer
@@ -10,6 +12,7 @@ from prompt_toolkit.clipboard import Clipboard, DummyClipboard, DynamicClipboard
 from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.formatted_text.utils import fragment_list_to_text
 from prompt_toolkit.history import DummyHistory
 from prompt_toolkit.layout import BufferControl, Dimension, Window
 from prompt_toolkit.layout.processors import (
@@ -20,12 +23,14 @@ from prompt_toolkit.layout.processors import (
     Transformation,
     TransformationInput,
 )
+from prompt_toolkit.layout.utils import explode_text_fragments
 
 from tcpnet.client import commands
 from tcpnet.client.completion import Tabbing, completions
 from tcpnet.client.desk import Desk
 from tcpnet.client.paste import Paste, is_one_line, split
 from tcpnet.client.recall import kind_of
+from tcpnet.client.width import steady
 
 ROWS = 5
 """Rows that the input line may grow to."""
@@ -48,6 +53,7 @@ class InputLine:
                     PasswordProcessor() if stars else _Nothing(),
                     Condition(lambda: self.control.buffer is self.secret),
                 ),
+                _Steady(),
                 BeforeInput(self._prompt, style="class:prompt"),
             ],
             focus_on_click=False,
@@ -177,7 +183,7 @@ class InputLine:
     def _prompt(self) -> StyleAndTextTuples:
         if self._desk.find:
             return [("", "search: ")]
-        return [("", "paste> " if self._desk.reviewing else self._desk.prompt)]
+        return [("", "paste> " if self._desk.reviewing else steady(self._desk.prompt))]
 
     def _enter(self, buffer: Buffer) -> bool:
         taken = self._desk.submit(buffer.text)
@@ -207,8 +213,32 @@ class InputLine:
 class _Nothing(Processor):
     """Shows nothing at all: not even how long a secret is."""
 
-    def apply_transformation(self, _input: TransformationInput) -> Transformation:
-        return Transformation([], lambda _index: 0, lambda _index: 0)
+    def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
+        none = transformation_input.fragments[:0]
+        return Transformation(none, lambda _index: 0, lambda _index: 0)
+
+
+class _Steady(Processor):
+    """Leaves out what terminals give different widths: one wrong cell would misplace the cursor."""
+
+    def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
+        fragments = transformation_input.fragments
+        text = fragment_list_to_text(fragments)
+        if text.isascii():
+            return Transformation(fragments)
+        kept = [index for index in range(len(text)) if _takes_its_cells(text, index)]
+        pieces = explode_text_fragments(fragments)
+        return Transformation(
+            [(pieces[index][0], steady(pieces[index][1])) for index in kept],
+            lambda index: bisect_left(kept, index),
+            lambda index: kept[index] if index < len(kept) else len(text),
+        )
+
+
+def _takes_its_cells(text: str, index: int) -> bool:
+    if text[index] == "\u200d":  # typed or picked, and not cleaned as what the hub sends
+        return unicodedata.category(text[index - 1 : index] or " ")[0] in "LM"
+    return bool(steady(text[index]))
 
 
 def _buffer(

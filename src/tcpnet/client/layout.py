@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 from tcpnet.client.entry import Entry
 from tcpnet.client.scrollback import Page
-from tcpnet.client.width import cells, steady, wrap
+from tcpnet.client.width import cells, cut, steady, wrap
 
 Piece: TypeAlias = tuple[str, str]
 """A role and the text that has it."""
@@ -167,6 +167,7 @@ class Layout:
 
 def rule(text: str, width: int) -> Row:
     """A line across the pane with a word in it."""
+    text = cut(text, width - 2)
     dashes = max(0, width - cells(text) - 2)
     left = min(10, dashes // 2)
     return [("rule", f"{'-' * left} {text} {'-' * (dashes - left)}")]

@@ -14,7 +14,7 @@ def create(name: str, content: bytes = b"") -> Path:
         with path.open("xb") as file:
             file.write(content)
     except FileExistsError as error:
-        raise UserError(f"{name} exists already") from error
+        raise UserError(f"exists already: {name}") from error
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(f"cannot write {name}: {_reason(error)}") from error
     return path

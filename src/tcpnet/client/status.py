@@ -66,8 +66,8 @@ def _situation(desk: Desk) -> Iterator[str]:
     if desk.notice:
         yield desk.notice
     elif desk.find:
-        found = "" if desk.find.found else "nowhere | "
-        yield f"{found}Up older  Down newer  Enter stay  Esc back"
+        trouble = f"{desk.find.trouble} | " if desk.find.trouble else ""
+        yield f"{trouble}Up older  Down newer  Enter stay  Esc back"
     elif desk.reviewing:
         yield review(desk.reviewing, desk.question)
     elif desk.hidden:

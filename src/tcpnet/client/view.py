@@ -24,7 +24,7 @@ class View:
         self.layout = Layout(look)
         self.height = 1
         self._held: Place | None = None
-        self._bottom = -1
+        self._uppermost = self._bottom = -1
         self._jumped: int | None = None
 
     @property
@@ -128,9 +128,18 @@ class View:
             self.show(mark)
         return mark is not None
 
-    def search(self, needle: str, step: int, *, again: bool = False) -> bool:
-        """Go to the nearest entry that holds the text; `again`: not to the one shown now."""
-        start = self._looked_at + step * again
+    def search(self, needle: str, step: int) -> bool:
+        """Go to the nearest entry that holds the text, from here on or else from the other end."""
+        scrollback = self.scrollback
+        start = self._uppermost if step > 0 else self._looked_at
+        other_end = scrollback.first if step > 0 else scrollback.end
+        return self._show_found(needle, start, step) or self._show_found(needle, other_end, step)
+
+    def search_on(self, needle: str, step: int) -> bool:
+        """Go to the next entry that holds the text, to the end and no further."""
+        return self._show_found(needle, self._looked_at + step, step)
+
+    def _show_found(self, needle: str, start: int, step: int) -> bool:
         found = self.scrollback.search(needle, start, step) if needle else None
         if found is not None:
             self.show(found)
@@ -184,6 +193,7 @@ class View:
         while len(rows) < self.height and id_ > self.scrollback.first:
             id_ -= 1
             rows = self._rows(id_) + rows
+        self._uppermost = id_
         return rows[-self.height :]
 
     def _up(self, place: Place, rows: int) -> Place:

@@ -83,8 +83,28 @@ class Cells(StringIO):
     def write(self, text: str) -> int:
         """Show it."""
         self.written.append(text)
-        self._stream.feed(text)
+        # Joiners take no cell; pyte, unlike terminals, would drop all that follows one.
+        self._stream.feed(text.replace("\u200c", "").replace("\u200d", ""))
         return len(text)
+
+
+class Output(Vt100_Output):
+    """Keeps apart what is text on the screen and what moves the cursor."""
+
+    def __init__(self, cells: Cells, size: Callable[[], Size]) -> None:
+        super().__init__(cells, size, term="xterm", enable_cpr=False)
+        self.texts: list[str] = []
+        self.sequences: list[str] = []
+
+    def write(self, data: str) -> None:
+        """Keep what is to be read."""
+        self.texts.append(data)
+        super().write(data)
+
+    def write_raw(self, data: str) -> None:
+        """Keep what the terminal is told to do."""
+        self.sequences.append(data)
+        super().write_raw(data)
 
 
 class Seat:
@@ -109,9 +129,9 @@ class Seat:
             clock=lambda: self.now,
             wall=lambda: NOON,
         )
-        output = Vt100_Output(self.cells, lambda: self.size, term="xterm", enable_cpr=False)
+        self.output = Output(self.cells, lambda: self.size)
         make = inline if mode == "inline" else terminal.full_screen
-        self.stage: Stage = make(self.desk, "auto", self.keyboard, output)
+        self.stage: Stage = make(self.desk, "auto", self.keyboard, self.output)
         self.app: Any = self.stage._app
         self._news = asyncio.Event()
         self._keys = self._paints = self._mids = 0

@@ -36,7 +36,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "kept"
     path.write_bytes(b"precious")
 
-    with pytest.raises(UserError, match="exists already"):
+    with pytest.raises(UserError, match="exists already: "):
         create(str(path), b"new")
 
     assert path.read_bytes() == b"precious"

@@ -195,19 +195,43 @@ def test_next_mark_while_following_goes_back_to_the_first_unread() -> None:
 
 
 def test_search_goes_up_from_match_to_match() -> None:
-    """Again is the one before; at the last it stays."""
+    """And down again; at the last it stays."""
     view = view_of(100)
 
     assert view.search("line 5", -1)
     assert 59 in numbers(view)
-    assert view.search("line 5", -1, again=True)
+    assert view.search_on("line 5", -1)
     assert 58 in numbers(view)
-    assert view.search("line 5", 1, again=True)
+    assert view.search_on("line 5", 1)
     assert 59 in numbers(view)
     held = numbers(view)
-    assert not view.search("line 5", 1, again=True)
+    assert not view.search_on("line 5", 1)
     assert not view.search("nowhere", -1)
     assert numbers(view) == held
+
+
+@pytest.mark.parametrize("step", [-1, 1])
+def test_a_search_goes_on_from_the_other_end(step: int) -> None:
+    """What is there is found from everywhere."""
+    view = view_of(100)
+    view.top()
+    view.scroll(50)
+    view.rows()
+
+    assert view.search("line 7", step)
+    assert 7 in numbers(view) if step < 0 else 70 in numbers(view)
+    assert view.search("line 99", step)
+    assert view.search("line 33", step)
+
+
+def test_a_search_downwards_sees_what_is_on_the_screen() -> None:
+    """The first match may be in the top row."""
+    view = view_of(100)
+    view.top()
+    view.rows()
+
+    assert view.search("line", 1)
+    assert numbers(view)[0] == 0
 
 
 def test_an_empty_search_finds_nothing() -> None:
