@@ -7,6 +7,7 @@ import ssl
 import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from ipaddress import ip_address
 
 import pytest
 
@@ -30,7 +31,7 @@ from tcpnet.proxy.fetcher import MAX_CONNECTIONS_A_SITE, Body, Fetcher, Reply
 from tcpnet.proxy.guard import Guard, network
 from tcpnet.proxy.patience import Patience
 from tcpnet.proxy.resolver import Lookup, look_up
-from tcpnet.proxy.routes import AddrInfo
+from tcpnet.proxy.routes import AddrInfo, local_addresses
 from tests.origins import Exchange, origin
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -847,3 +848,11 @@ async def test_the_way_to_a_site_is_found_without_asking_it() -> None:
         assert await fetcher.own_address(site.url()) == "127.0.0.1"
 
     assert site.connections == 0
+
+
+async def test_without_a_name_service_an_address_of_this_machine_is_shown() -> None:
+    """The person reads something true while the link is down."""
+    async with local(lookup=failing(socket.gaierror(socket.EAI_AGAIN, "later"))) as fetcher:
+        own = await fetcher.own_address("https://example.com/")
+
+    assert ip_address(own) in local_addresses()
