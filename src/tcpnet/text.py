@@ -9,7 +9,7 @@ MAX_MARKS: Final = 4
 
 # Whatever moves the cursor, reorders what is read, or is not seen at all: C0, DEL, C1, soft
 # hyphen, bidi controls, separators, zero-width characters, tags, surrogates. The joiners
-# U+200C and U+200D are judged by their neighbours (`_joiner`).
+# U+200C and U+200D are judged by their neighbours (`_joins`).
 _HOSTILE: Final = (
     "\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028\u2029\u202a-\u202e"
     "\u2060-\u2069\ufeff\U000e0000-\U000e007f\ud800-\udfff"
@@ -85,10 +85,8 @@ def _joins(match: re.Match[str]) -> bool:
 
 
 def _cap_marks(line: str) -> str:
-    kept: list[str] = []
-    marks = 0
-    for character in line:
-        marks = marks + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
-        if marks <= MAX_MARKS:
-            kept.append(character)
-    return "".join(kept)
+    # By the characters that occur, not one by one: a page of a megabyte is Cyrillic or Chinese.
+    found = (c for c in set(line) if unicodedata.category(c) in ("Mn", "Me"))
+    if not (marks := "".join(sorted(found))):
+        return line
+    return re.sub(f"([{marks}]{{{MAX_MARKS}}})[{marks}]+", r"\1", line)
