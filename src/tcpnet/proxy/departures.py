@@ -73,7 +73,8 @@ class Departures:
     ) -> None:
         for flight in tuple(self._flights):
             flight.cancel()
-        await self._group.__aexit__(kind, error, trace)
+        # Not told of the error: the group would wrap it, and it is none of a task's.
+        await self._group.__aexit__(None, None, None)
 
     def __len__(self) -> int:
         return len(self._flights)

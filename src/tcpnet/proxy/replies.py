@@ -72,11 +72,8 @@ def _unchanged(asked: dict[str, str], entry: Entry) -> bool:
     since = _date(asked.get("if-modified-since"), entry)
     if since is None:
         return False
-    for name in ("last-modified", "date"):
-        at = field_date(entry.fields, name, entry.received_at)
-        if at is not None:
-            return at <= since
-    return entry.received_at <= since
+    modified = field_date(entry.fields, "last-modified", entry.received_at)
+    return (view(entry).date if modified is None else modified) <= since
 
 
 def _same_page(asked: dict[str, str], entry: Entry) -> bool:

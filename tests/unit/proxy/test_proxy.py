@@ -19,7 +19,7 @@ from tcpnet.proxy.failures import (
 )
 from tcpnet.proxy.fields import combined, has, values
 from tcpnet.proxy.pages import Limits, PageStore
-from tcpnet.proxy.proxy import Looped, NotInCache, WebProxy
+from tcpnet.proxy.proxy import BrokenOff, Looped, NotInCache, WebProxy
 from tcpnet.proxy.storing import NotStored
 from tests.unit.proxy.messages import JOSE, URL, ask, date
 from tests.unit.proxy.origin import Clock, Origin
@@ -47,6 +47,14 @@ class Hub:
 async def read(answer: Answer) -> bytes:
     """Read a body to its end."""
     return b"".join([chunk async for chunk in answer])
+
+
+def damage(folder: Path) -> None:
+    """Change one bit in the middle of the only page."""
+    (file,) = folder.glob("*.pickle")
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
 
 
 @asynccontextmanager
@@ -110,6 +118,42 @@ async def test_what_is_not_kept_says_why_and_is_fetched_again(
 
     assert len(hub.origin.requests) == 2
     assert len(hub.pages) == 0
+
+
+async def test_a_page_without_a_length_may_turn_out_too_large(hub: Hub) -> None:
+    """It is passed on whole, and the reason is known at its end."""
+    hub.origin.answers(FRESH, body=bytes(2 << 20))
+
+    answer, body = await hub.get()
+
+    assert len(body) == 2 << 20
+    assert answer.not_stored == f"it is larger than {1 << 20} bytes"
+    assert len(hub.pages) == 0
+
+
+async def test_a_large_page_is_shared_though_it_is_not_kept(hub: Hub) -> None:
+    """Whoever waits already follows the one fetch."""
+    hub.origin.answers(FRESH, f"Content-Length: {2 << 20}", body=bytes(2 << 20))
+
+    answers = await asyncio.gather(*(hub.get() for _ in range(5)))
+
+    assert {len(body) for _, body in answers} == {2 << 20}
+    assert len(hub.origin.requests) == 1
+
+
+async def test_a_damaged_page_breaks_off_and_is_fetched_again(hub: Hub, tmp_path: Path) -> None:
+    """No byte that was not sent by the origin is passed on."""
+    page = bytes(range(256)) * 4 * 256
+    for _ in range(2):
+        hub.origin.answers(FRESH, body=page)
+    await hub.get()
+
+    damage(tmp_path)
+    with pytest.raises(BrokenOff):
+        await hub.get()
+    answer, body = await hub.get()
+
+    assert (answer.source, body) == (Source.ORIGIN, page)
 
 
 async def test_caching_off_neither_reads_nor_writes(hub: Hub) -> None:
@@ -422,6 +466,20 @@ async def test_a_304_that_forbids_keeping_answers_once(hub: Hub) -> None:
     assert len(hub.pages) == 0
 
 
+async def test_a_304_to_a_request_that_forbids_storing_updates_nothing(hub: Hub) -> None:
+    """The page is confirmed for that request alone (RFC 9111 §5.2.1.5)."""
+    hub.origin.answers(FRESH, 'ETag: "a"')
+    for _ in range(2):
+        hub.origin.answers(FRESH, status=304, body=b"")
+    await hub.get()
+    hub.clock.now += 61
+
+    answer, _ = await hub.get("Cache-Control: no-store")
+    later, _ = await hub.get()
+
+    assert (answer.source, later.source) == (Source.VALIDATED, Source.VALIDATED)
+
+
 async def test_a_full_answer_replaces_the_stored_page(hub: Hub) -> None:
     """Not modified it was not."""
     hub.origin.answers(FRESH, 'ETag: "a"')
@@ -534,6 +592,19 @@ async def test_a_page_is_renewed_while_its_stale_copy_is_served(hub: Hub) -> Non
     assert len(hub.origin.requests) == 2
 
 
+async def test_a_renewal_may_end_the_stay_of_a_page(hub: Hub) -> None:
+    """What is no longer to be kept goes, though nobody asked for it."""
+    hub.origin.answers(f"{FRESH}, stale-while-revalidate=100")
+    hub.origin.answers("Cache-Control: private")
+    await hub.get()
+    hub.clock.now += 100
+
+    assert (await hub.get())[0].source is Source.STALE
+    await hub.proxy.settled()
+
+    assert len(hub.pages) == 0
+
+
 async def test_a_renewal_that_fails_is_nobodys_error(
     hub: Hub, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -549,6 +620,22 @@ async def test_a_renewal_that_fails_is_nobodys_error(
 
     assert answer.source is Source.STALE
     assert "page not fetched" in caplog.messages
+
+
+async def test_a_fault_that_nobody_waits_for_is_in_the_log(
+    hub: Hub, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With its traceback."""
+    hub.origin.answers(f"{FRESH}, stale-while-revalidate=100")
+    await hub.get()
+    hub.clock.now += 100
+
+    await hub.get()
+    await hub.proxy.settled()  # no script for the renewal
+
+    (record,) = [one for one in caplog.records if one.levelname == "ERROR"]
+    assert record.message == "fetch failed"
+    assert record.exc_info
 
 
 @pytest.mark.parametrize(("status", "left"), [(200, 1), (204, 1), (303, 1), (404, 3), (500, 3)])
@@ -624,6 +711,20 @@ async def test_a_head_freshens_or_outdates_the_stored_page(
         cached, whole = await hub.get()
         assert (cached.source, whole) == (Source.CACHE, b"hello")
         assert combined(cached.fields, "x") == "2"
+
+
+async def test_a_head_that_fails_or_was_for_another_variant_changes_nothing(hub: Hub) -> None:
+    """Only a 200 speaks of the page, and only of the variant it was asked for."""
+    hub.origin.answers(FRESH, 'ETag: "a"', "Vary: Foo")
+    hub.origin.answers('ETag: "b"', status=404, body=b"")
+    hub.origin.answers('ETag: "b"', "Vary: Foo", body=b"")
+    await hub.get("Foo: 1")
+    hub.clock.now += 61
+
+    await hub.get("Foo: 1", method="HEAD")
+    await hub.get("Foo: 2", method="HEAD")
+
+    assert len(hub.pages) == 1
 
 
 async def test_a_head_is_answered_from_a_fresh_page_unless_it_asks_for_the_origin(hub: Hub) -> None:
@@ -709,4 +810,20 @@ async def test_leaving_the_proxy_ends_what_is_under_way(tmp_path: Path) -> None:
         with pytest.raises(FetchError, match="given up"):
             await asking
 
+    assert script.ended.is_set()
+
+
+async def test_an_error_leaves_the_proxy_as_it_is(tmp_path: Path) -> None:
+    """It is not wrapped, and what is under way ends all the same."""
+    script = None
+    with pytest.raises(ZeroDivisionError):
+        async with running(tmp_path) as hub:
+            script = hub.origin.answers(FRESH, body=None)
+            asking = asyncio.create_task(hub.get())
+            await hub.origin.was_asked(1)
+            raise ZeroDivisionError
+
+    with pytest.raises(FetchError):
+        await asking
+    assert script is not None
     assert script.ended.is_set()
