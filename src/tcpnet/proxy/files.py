@@ -187,7 +187,7 @@ class PageFile:
 class PartFile:
     """A page being written: its chunks, then what follows them, then its name. Raises OSError.
 
-    The file is made by the first write; after `discard` nothing is written any more.
+    The file is made by the first write; after `discard` every write is refused.
     """
 
     def __init__(self, path: str) -> None:
@@ -205,9 +205,8 @@ class PartFile:
         record = pickles.bytes_record(chunk)
         digest = pickles.digest(record)
         with self._lock:
-            if not self._discarded:
-                write_all(self._opened(), record)
-                self.digests.append(digest)
+            write_all(self._opened(), record)
+            self.digests.append(digest)
 
     def finish(self, rest: bytes, entry: Entry, length: int, secret: bytes, identifier: str) -> int:
         """Write the last chunk and what follows it, and close; return the size of the file.
@@ -250,6 +249,8 @@ class PartFile:
                 Path(self._path).unlink()
 
     def _opened(self) -> FileIO:
+        if self._discarded:
+            raise FileNotFoundError(errno.ENOENT, "it was given up meanwhile")
         if self._file is None:
             self._file = FileIO(os.open(self._path, _CREATE_FLAGS, 0o600), "wb")
         return self._file

@@ -113,7 +113,7 @@ class PageStore:
     def write(self, entry: Entry) -> Writer:
         """Begin to store a response, of which `entry` is the whole head."""
         part = self._folder.create(heads.identify(entry.url, entry.vary))
-        spool = Spool(part, self._threads, self._allowance)
+        spool = Spool(part, self._threads, self._names, self._allowance)
         return Writer(entry, spool, self.limits.page, self._keep)
 
     async def freshen(self, page: Page, entry: Entry) -> None:
@@ -207,7 +207,7 @@ class PageStore:
             size=size,
         )
         self._shelf.add(page, spool.whole(), entry)
-        await self._evict()
+        self._evict()
         return page
 
     async def _name(self, part: PartFile, identifier: str) -> None:
@@ -225,12 +225,18 @@ class PageStore:
         for start in range(0, len(identifiers), BATCH):
             batch = identifiers[start : start + BATCH]
             self._shelf.recall(*await self._in(self._threads, self._folder.look_at, batch))
-            await self._evict()
+            self._evict()
         self._shelf.settle()
 
-    async def _evict(self) -> None:
-        for _ in self._shelf.evictions():
-            await asyncio.sleep(0)
+    def _evict(self) -> None:
+        """Let the least used pages go if there are too many, a batch at each turn of the loop."""
+        loop, batches = asyncio.get_running_loop(), self._shelf.evictions()
+
+        def step() -> None:
+            if next(batches, 0):
+                loop.call_soon(step)
+
+        step()
 
     async def _in(self, threads: Executor, call: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(threads, call, *arguments)

@@ -152,15 +152,15 @@ class Shelf:
         """Note that every page of an earlier run was recalled."""
         self._removed = None
 
-    def evictions(self) -> Iterator[None]:
-        """Bring the store back to nine tenths of its budgets, a batch at each step."""
+    def evictions(self) -> Iterator[int]:
+        """Bring the store back to nine tenths of its budgets; yield the size of each batch."""
         limits = self.limits
         if len(self.index) <= limits.pages and self.index.size <= limits.disk:
             return
         while batch := list(itertools.islice(self._surplus(), BATCH)):
             self._stats.evicted += len(batch)
             self._remove_files(batch)
-            yield
+            yield len(batch)
 
     def _surplus(self) -> Iterator[Page]:
         """Take the least used pages off the index until it is small enough."""

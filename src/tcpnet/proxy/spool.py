@@ -53,13 +53,16 @@ class Spool:
     while others wait is cut off.
     """
 
-    def __init__(self, part: PartFile, threads: Executor, allowance: Allowance) -> None:
+    def __init__(
+        self, part: PartFile, threads: Executor, names: Executor, allowance: Allowance
+    ) -> None:
         self.part = part
         self.received = 0
         self.ended = False
         self.failure = ""
         self.stopped = ""
         self._threads = threads
+        self._names = names
         self._allowance = allowance
         self._taken = 0
         self._saved = 0
@@ -130,7 +133,6 @@ class Spool:
     def release(self) -> None:
         """Give the allowance back: what was written is a page now, or gone."""
         self._allowance.give_back(self._taken)
-        self._taken = 0
 
     def peek(self, position: int) -> bytes | None:
         """Return what memory holds from `position` on, a chunk at most; None if the disk does."""
@@ -215,7 +217,7 @@ class Spool:
 
     def _discard(self) -> None:
         self.release()
-        self._threads.submit(_remove, self.part)
+        self._names.submit(_remove, self.part)
 
 
 class Follower:

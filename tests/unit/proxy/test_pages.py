@@ -2,11 +2,14 @@
 
 import asyncio
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
-from tcpnet.proxy.folder import MARKER_NAME
+from tcpnet.proxy.entry import Entry
+from tcpnet.proxy.files import ChunkFile, PartFile
+from tcpnet.proxy.folder import MARKER_NAME, Folder
 from tcpnet.proxy.index import MAX_VARIANTS
 from tcpnet.proxy.pages import Limits, Page, PageStore
 from tcpnet.proxy.pickles import CHUNK
@@ -160,6 +163,35 @@ async def test_a_closed_reader_gives_nothing_more(tmp_path: Path) -> None:
         assert await read(pages, page) is not None
 
 
+async def test_a_reader_closed_while_the_disk_reads_does_not_cost_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was closed, not damaged."""
+    started, go_on = threading.Event(), threading.Event()
+    chunk = ChunkFile.chunk
+
+    def read_slowly(file: ChunkFile, offset: int, size: int, digest: bytes) -> bytes:
+        started.set()
+        go_on.wait(10)
+        return chunk(file, offset, size, digest)
+
+    async with PageStore(tmp_path, SECRET) as pages:
+        page = await store(pages, an_entry(), a_body(BIG))
+        reader = await pages.open(page)
+        assert reader is not None
+        with monkeypatch.context() as patch:
+            patch.setattr(ChunkFile, "chunk", read_slowly)
+            reading = asyncio.create_task(received(reader.chunks()))
+            await asyncio.to_thread(started.wait, 10)
+            reader.close()
+            go_on.set()
+            got, error = await reading
+
+        assert got == b""
+        assert error is not None
+        assert await read(pages, page) == (an_entry(), a_body(BIG))
+
+
 async def test_a_page_read_from_disk_is_held(tmp_path: Path) -> None:
     """The second person's page comes from memory."""
     async with PageStore(tmp_path, SECRET) as pages:
@@ -223,10 +255,13 @@ async def test_the_oldest_variants_make_room(tmp_path: Path) -> None:
     assert len(files(tmp_path)) == MAX_VARIANTS
 
 
-@pytest.mark.parametrize("size", [10, BIG])
-async def test_a_newer_page_takes_the_older_ones_place(tmp_path: Path, size: int) -> None:
+@pytest.mark.parametrize("old_size", [10, BIG])
+@pytest.mark.parametrize("new_size", [10, BIG])
+async def test_a_newer_page_takes_the_older_ones_place(
+    tmp_path: Path, old_size: int, new_size: int
+) -> None:
     """The same URL and variant is one page; who reads the older one reads it to its end."""
-    old, new = a_body(BIG, 1), a_body(size, 2)
+    old, new = a_body(old_size, 1), a_body(new_size, 2)
     async with PageStore(tmp_path, SECRET) as pages:
         page = await store(pages, an_entry(), old)
         reader = await pages.open(page)
@@ -290,6 +325,72 @@ async def test_pages_are_read_while_they_are_confirmed(tmp_path: Path) -> None:
 
         assert pages.stats.damaged == 0
         assert await read(pages, page) == (an_entry(received_at=149.0), body)
+
+
+async def test_a_page_being_rewritten_is_not_taken_for_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who meets a file in the moment of its renaming looks again."""
+    renamed, looked = threading.Event(), threading.Event()
+    move, settled = PartFile.move, PageStore.settled
+
+    def move_slowly(part: PartFile, path: str) -> None:
+        move(part, path)
+        renamed.set()
+        looked.wait(10)
+
+    async def note_look(pages: PageStore) -> None:
+        looked.set()
+        await settled(pages)
+
+    newer = an_entry(received_at=9.0)
+    async with PageStore(tmp_path, SECRET, DISK_ONLY) as pages:
+        page = await store(pages, an_entry(), b"body")
+        # Larger than the file will be, as if many heads had been appended.
+        await pages.freshen(page, an_entry(fields=(("X", "x" * 9_000),)))
+        monkeypatch.setattr("tcpnet.proxy.folder._MAX_HEADS", 0)
+        monkeypatch.setattr(PartFile, "move", move_slowly)
+        monkeypatch.setattr(PageStore, "settled", note_look)
+        confirming = asyncio.create_task(pages.freshen(page, newer))
+        await asyncio.to_thread(renamed.wait, 10)
+
+        found = await read(pages, page)
+        await confirming
+
+        assert found == (newer, b"body")
+        assert pages.stats.damaged == 0
+
+
+async def test_a_head_read_while_it_was_renewed_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older head neither reaches the asker nor stays in memory."""
+    started, go_on = threading.Event(), threading.Event()
+    take = Folder.read
+
+    def read_slowly(folder: Folder, identifier: str, size: int) -> tuple[Entry, bytes]:
+        found = take(folder, identifier, size)
+        started.set()
+        go_on.wait(10)
+        return found
+
+    newer = an_entry(received_at=1_800_000_000.0)
+    async with PageStore(tmp_path, SECRET) as pages:
+        await store(pages, an_entry(), b"body")
+    async with PageStore(tmp_path, SECRET) as pages:
+        await pages.loaded()
+        [page] = pages
+        monkeypatch.setattr("tcpnet.proxy.files.read_now", _cannot_tell)
+        monkeypatch.setattr(Folder, "read", read_slowly)
+        reading = asyncio.create_task(read(pages, page))
+        await asyncio.to_thread(started.wait, 10)
+        await pages.freshen(page, newer)
+        go_on.set()
+
+        assert await reading == (newer, b"body")
+        held = pages.held(page)
+        assert held is not None
+        assert held.entry == newer
 
 
 async def test_a_head_of_another_url_is_refused(tmp_path: Path) -> None:

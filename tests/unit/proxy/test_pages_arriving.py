@@ -15,6 +15,7 @@ from tcpnet.proxy.pages import Limits, PageStore, Writer
 from tcpnet.proxy.pickles import CHUNK, FULL_RECORD
 from tcpnet.proxy.spool import WINDOW, Follower, PageLost
 from tests.unit.proxy.pages import SECRET, a_body, an_entry, joined, names, read, received, store
+from tests.unit.proxy.pages import files as stored_files
 
 OURS = {"CACHEDIR.TAG", "hub.lock"}
 # More than memory holds behind the newest byte: followers at the start need the disk.
@@ -203,6 +204,7 @@ async def test_a_page_too_large_to_keep_is_passed_on(tmp_path: Path) -> None:
             page = await writer.commit()
 
         assert (kept_so_far, page) == (True, None)
+        assert not writer.can_follow()
         assert writer.not_kept == f"it is larger than {LONG - 1} bytes"
         assert await early == await late == body
         assert len(pages) == 0
@@ -347,6 +349,7 @@ async def test_a_disk_that_refuses_a_newer_head_keeps_the_page(tmp_path: Path) -
         page = await store(pages, old, body)
         await pages.freshen(page, newer)
         assert await read(pages, page) == (newer, body)
+        assert stored_files(tmp_path)[0].stat().st_size == page.size
     async with PageStore(tmp_path, SECRET) as pages:
         await pages.loaded()
         [page] = pages
@@ -426,6 +429,7 @@ async def test_a_part_that_cannot_be_removed_is_left_for_the_next_start(
         monkeypatch.setattr(Path, "unlink", refuse)
         with pages.write(an_entry()) as writer:
             await feed(writer, a_body(2 * CHUNK))
+        await pages.settled()
     monkeypatch.undo()
     left = names(tmp_path) - OURS
     async with PageStore(tmp_path, SECRET):

@@ -111,6 +111,25 @@ async def test_a_file_that_may_not_be_removed_is_tried_again(
         assert files(tmp_path) == []
 
 
+async def test_a_file_that_was_protected_goes_when_the_store_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By then all readers are gone."""
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(13, "The process cannot access the file")
+
+    async with PageStore(tmp_path, SECRET) as pages:
+        page = await store(pages, an_entry(), b"x")
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "unlink", refuse)
+            pages.remove(page)
+            await pages.settled()
+        before = files(tmp_path)
+
+    assert (len(before), files(tmp_path)) == (1, [])
+
+
 async def test_a_page_stored_anew_is_not_taken_for_its_stuck_namesake(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -100,6 +100,7 @@ pairs = st.lists(st.tuples(latin, latin), max_size=30).map(tuple)
 times = st.floats(0, 1e12)
 
 
+@settings(deadline=None)
 @given(
     entry=st.builds(Entry, latin, pairs, st.integers(100, 999), latin, pairs, times, times),
     length=st.integers(0, 2**62),
@@ -151,6 +152,11 @@ class Trap:
         return Path.touch, (self.path,)
 
 
+def false_seal(size: int) -> bytes:
+    """Return a seal that claims a head of that many bytes."""
+    return b"\x80\x05C\x14" + size.to_bytes(4, "little") + b"m" * 16 + b"."
+
+
 def bombs(sprung: Path) -> dict[str, bytes]:
     """Return what has been found to hurt a reader of pickles; a trap makes the file `sprung`."""
     return {
@@ -166,6 +172,10 @@ def bombs(sprung: Path) -> dict[str, bytes]:
         "nothing": b"",
         "noise": a_body(5000),
         "an honest pickle": pickle.dumps({"url": "http://a.example/", "fields": []}),
+        "a seal of a large head": a_body(3_000_000)
+        + b"\x80\x05C\x14\x00\x00\x20\x00"
+        + b"m" * 16
+        + b".",
         "a seal of a huge head": b"\x80\x05C\x14\xff\xff\xff\xff" + b"m" * 16 + b".",
     }
 
@@ -299,7 +309,7 @@ def offsets(size: int) -> st.SearchStrategy[int]:
     return st.integers(0, size - 1) | st.integers(max(0, size - 2500), size - 1) | st.integers(0, 9)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(data=st.data())
 def test_no_edit_of_a_file_is_ever_served(edits: Edits, data: st.DataObject) -> None:
     """Changed, cut, stretched: the page as it was, or a miss; nothing else, and no crash."""
@@ -396,6 +406,9 @@ def test_a_part_that_was_given_up_is_not_written_on(folder: Folder) -> None:
     part.add(a_body(CHUNK))
     part.discard()
 
-    part.add(a_body(CHUNK))
+    with pytest.raises(OSError, match="given up"):
+        part.add(a_body(CHUNK))
+    with pytest.raises(OSError, match="given up"):
+        folder.finish(part, "0" * 32, b"", an_entry(), CHUNK)
 
     assert [path.name for path in folder.path.iterdir()] == ["CACHEDIR.TAG"]
