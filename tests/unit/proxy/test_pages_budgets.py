@@ -1,5 +1,6 @@
 """The store of pages: what goes first, and what an open file holds up."""
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -28,6 +29,25 @@ async def test_the_least_used_pages_make_room(tmp_path: Path) -> None:
         assert list(pages) == [*stored[4:20], stored[0], stored[20]]
         assert pages.stats.evicted == 3
         assert {path.stem for path in files(tmp_path)} == {page.identifier for page in pages}
+
+
+async def test_large_evictions_take_turns_with_the_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch goes at once and the next one at the next turn, down to nine tenths."""
+    monkeypatch.setattr("tcpnet.proxy.shelf.BATCH", 2)
+    async with PageStore(tmp_path, SECRET, Limits(pages=50)) as pages:
+        left = []
+        for number in range(51):
+            await store(pages, an_entry(f"http://a.example/{number}"), b"x")
+        left.append(len(pages))
+        for _ in range(3):
+            await asyncio.sleep(0)
+            left.append(len(pages))
+        await pages.settled()
+
+    assert left == [49, 47, 45, 45]
+    assert len(files(tmp_path)) == 45
 
 
 async def test_the_bytes_on_disk_keep_to_their_budget(tmp_path: Path) -> None:
