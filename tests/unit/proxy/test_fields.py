@@ -53,6 +53,7 @@ def test_a_replaced_field_stands_once() -> None:
         ("a=\\, b", ["a=\\", "b"]),
         ('a="1, no-store, b', ['a="1', "no-store", "b"]),
         ('a"b,c"d, e', ['a"b,c"d', "e"]),
+        ('"a,b", c', ['"a,b"', "c"]),
         ('"a","b', ['"a"', '"b']),
     ],
 )

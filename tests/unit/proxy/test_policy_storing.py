@@ -74,7 +74,11 @@ def test_rfc_9111_3_what_must_not_be_shared_is_not_kept(
         (ask(), head(FRESH, status=404)),
         (ask(), head(FRESH, status=500)),
         (ask(), head(f"Last-Modified: {date(-99)}", status=404)),
-        (ask(), head(status=301)),
+        *((ask(), head(status=status)) for status in (203, 204, 300, 301, 308)),
+        *(
+            (ask(), head(f"Last-Modified: {date(-99)}", status=status))
+            for status in (405, 410, 414, 501)
+        ),
         (ask(), head("Cache-Control: max-stale=60, no-storing, x=private")),
         (ask(), head('Cache-Control: max-age=60, x="no-store"')),
         (ask(), head("Cache-Control: no-cache", "ETag: x")),
