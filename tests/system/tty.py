@@ -1,14 +1,18 @@
 """A program on a terminal, and what a person sees of it and does to it."""
 
+import asyncio
 import os
+import signal
 import sys
-import termios
-import time
 from collections.abc import Callable
 from typing import Any, Self
 
-import pexpect
 import pyte
+import pytest
+
+# Windows has neither: there the tests that need this module are left out.
+termios: Any = pytest.importorskip("termios")
+pexpect: Any = pytest.importorskip("pexpect")
 
 PATIENCE = 20 * float(os.environ.get("TCPNET_TEST_PATIENCE", "1"))
 """Seconds until a wait counts as failed; slow machines set a factor."""
@@ -45,12 +49,6 @@ class Tty:
         self._child.close(force=True)
 
     @property
-    def pid(self) -> int:
-        """The program's process."""
-        pid: int = self._child.pid
-        return pid
-
-    @property
     def lines(self) -> list[str]:
         """The rows of the screen, without the spaces at their ends."""
         return [row.rstrip() for row in self.screen.display]
@@ -79,10 +77,10 @@ class Tty:
         """Type these keys."""
         self._child.send(keys)
 
-    def enter(self, text: str) -> None:
+    async def enter(self, text: str) -> None:
         """Type a line, see it, and press Enter: all at once it would be taken for a paste."""
         self.press(text)
-        self.until(lambda: text[-10:].strip() in self.text, f"{text!r} typed")
+        await self.until(lambda: self.typed.endswith(text[-10:].strip()), f"{text!r} typed")
         self.press("\r")
 
     def resize(self, columns: int, rows: int) -> None:
@@ -90,41 +88,43 @@ class Tty:
         self.screen.resize(rows, columns)
         self._child.setwinsize(rows, columns)
 
-    def sees(self, text: str) -> None:
+    def signal(self, number: signal.Signals) -> None:
+        """Send the program a signal."""
+        os.kill(self._child.pid, number)
+
+    async def sees(self, text: str) -> None:
         """Wait until this is on the screen."""
-        self.until(lambda: text in self.text, f"{text!r} on the screen")
+        await self.until(lambda: text in self.text, f"{text!r} on the screen")
 
-    def until(self, happened: Callable[[], bool], what: str) -> None:
+    async def until(self, happened: Callable[[], bool], what: str) -> None:
         """Read what is written until something has happened."""
-        deadline = time.monotonic() + PATIENCE
-        while not happened():
-            assert time.monotonic() < deadline, f"no {what}:\n{self.text}"
-            self.read(0.1)
-
-    def read(self, timeout: float) -> None:
-        """Take what is written meanwhile. Raises AssertionError when the program has ended."""
         try:
-            data = self._child.read_nonblocking(65536, timeout)
-        except pexpect.TIMEOUT:
-            return
-        except pexpect.EOF as error:
-            raise AssertionError(f"it has ended:\n{self.text}") from error
-        self._take(data)
+            async with asyncio.timeout(PATIENCE):
+                while not happened():
+                    assert await self._read(), f"it has ended:\n{self.text}"
+        except TimeoutError as error:
+            raise AssertionError(f"no {what}:\n{self.text}") from error
 
-    def ends(self) -> int:
+    async def ends(self) -> int:
         """Wait for its end; the exit status, or minus the signal that killed it."""
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            try:
-                self._take(self._child.read_nonblocking(65536, 0.1))
-            except pexpect.TIMEOUT:
-                continue
-            except pexpect.EOF:
-                break
-        self._child.wait()
+        async with asyncio.timeout(PATIENCE):
+            while await self._read():
+                pass
+            await asyncio.to_thread(self._child.wait)
         if self._child.signalstatus is not None:
             return -int(self._child.signalstatus)
         return int(self._child.exitstatus)
+
+    async def _read(self) -> bool:
+        """Take what is written in the next moment; False once the program has ended."""
+        try:
+            data = await asyncio.to_thread(self._child.read_nonblocking, 65536, 0.05)
+        except pexpect.TIMEOUT:
+            return True
+        except pexpect.EOF:
+            return False
+        self._take(data)
+        return True
 
     def _take(self, data: bytes) -> None:
         self.written += data
@@ -132,6 +132,6 @@ class Tty:
 
 
 def client(port: int, name: str, *flags: str, columns: int = 80, rows: int = 24) -> Tty:
-    """The full-screen client of a person, at a hub of this machine."""
+    """The client of a person on a terminal, at a hub of this machine."""
     command = [*CLIENT, f"127.0.0.1:{port}", "--name", name, *flags]
     return Tty(command, columns=columns, rows=rows)

@@ -315,6 +315,7 @@ class Desk:
                 self.next_lines.append(line)
 
     def _changed(self, state: State) -> None:
+        self.notice = ""
         if state.phase == "connecting" and not self._greeted:
             self._greeted = True
             self.note(f"connecting to {self.screen.address}")

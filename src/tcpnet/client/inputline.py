@@ -168,6 +168,7 @@ class InputLine:
             self.paste(text)
         else:
             self._set(split(text)[0])
+        self.settle()
 
     def _due(self) -> Buffer:
         desk = self._desk
