@@ -28,9 +28,9 @@ _READ_FLAGS: Final = (
 _CREATE_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
-def open_to_read(path: str) -> FileIO:
-    """Open a file of the cache, unbuffered. Raises OSError."""
-    return FileIO(os.open(path, _READ_FLAGS), "rb")
+def open_to_read(path: str) -> int:
+    """Open a file of the cache; return its descriptor. Raises OSError."""
+    return os.open(path, _READ_FLAGS)
 
 
 if sys.platform == "linux":
@@ -40,7 +40,7 @@ if sys.platform == "linux":
 
         Raises OSError.
         """
-        file = os.open(path, _READ_FLAGS)
+        file = open_to_read(path)
         try:
             buffer = bytearray(size)
             count = os.preadv(file, [buffer], 0, os.RWF_NOWAIT)
@@ -61,11 +61,11 @@ else:
         return None
 
 
-def read_at(file: FileIO, offset: int, size: int) -> bytes:
+def read_at(file: int, offset: int, size: int) -> bytes:
     """Return exactly `size` bytes from `offset`. Raises DamagedPage and OSError."""
-    file.seek(offset)
-    data = file.read(size)
-    if data is None or len(data) != size:
+    os.lseek(file, offset, os.SEEK_SET)
+    data = os.read(file, size)
+    if len(data) != size:
         raise DamagedPage("it is cut off")
     return data
 
@@ -77,7 +77,7 @@ def write_all(file: FileIO, data: bytes) -> None:
         view = view[file.write(view) :]
 
 
-def head_ending_at(file: FileIO, end: int, secret: bytes, identifier: str) -> bytes:
+def head_ending_at(file: int, end: int, secret: bytes, identifier: str) -> bytes:
     """Return the head whose seal ends at `end`, checked. Raises DamagedPage and OSError."""
     start = max(0, end - _TAIL)
     tail = read_at(file, start, end - start)
@@ -87,7 +87,7 @@ def head_ending_at(file: FileIO, end: int, secret: bytes, identifier: str) -> by
     return heads.unseal(secret, identifier, tail)
 
 
-def last_whole_head(file: FileIO, size: int, secret: bytes, identifier: str) -> tuple[bytes, int]:
+def last_whole_head(file: int, size: int, secret: bytes, identifier: str) -> tuple[bytes, int]:
     """Walk a file whose end is torn; return its last whole head and where the seal of it ends.
 
     Raises DamagedPage and OSError.
@@ -105,7 +105,7 @@ def last_whole_head(file: FileIO, size: int, secret: bytes, identifier: str) -> 
     return found
 
 
-def _end_of_digests(file: FileIO) -> int:
+def _end_of_digests(file: int) -> int:
     at, last = 0, pickles.FULL_RECORD
     # Only full chunks may follow each other: the walk is short, however large the file.
     while last == pickles.FULL_RECORD:
@@ -125,15 +125,15 @@ class ChunkFile:
     It takes an open file, or what opens one at the first read. Closing it closes the file.
     """
 
-    def __init__(self, file: FileIO | Callable[[], FileIO]) -> None:
-        self._file = file
+    def __init__(self, file: int | Callable[[], int]) -> None:
+        self._file: FileIO | Callable[[], int] = FileIO(file) if isinstance(file, int) else file
         self._closed = False
         self._lock = threading.Lock()
 
     def chunk(self, offset: int, size: int, digest: bytes) -> bytes:
         """Return the content of the record at `offset`. Raises DamagedPage and OSError."""
         with self._lock:
-            record = read_at(self._opened(), offset, size)
+            record = read_at(self._opened().fileno(), offset, size)
         return pickles.content(record, digest)
 
     def close(self) -> None:
@@ -147,7 +147,7 @@ class ChunkFile:
         if self._closed:
             raise DamagedPage("it was closed meanwhile")
         if not isinstance(self._file, FileIO):
-            self._file = self._file()
+            self._file = FileIO(self._file())
         return self._file
 
 
@@ -165,7 +165,7 @@ class PageFile:
             digests = read_at(file, *pickles.digests_span(head.length))
             self._digests = pickles.split_digests(pickles.content(digests, head.digest))
         except BaseException:
-            file.close()
+            os.close(file)
             raise
         self._length = head.length
         self._chunks = ChunkFile(file)
@@ -225,7 +225,7 @@ class PartFile:
         """Take another page's records up to `end`, add a sealed head and close; return the size."""
         with self._lock, self._opened() as file:
             for at in range(0, end, pickles.CHUNK):
-                write_all(file, read_at(source, at, min(pickles.CHUNK, end - at)))
+                write_all(file, read_at(source.fileno(), at, min(pickles.CHUNK, end - at)))
             write_all(file, sealed)
         return end + len(sealed)
 
@@ -255,6 +255,6 @@ class PartFile:
             self._file = FileIO(os.open(self._path, _CREATE_FLAGS, 0o600), "wb")
         return self._file
 
-    def _open_again(self) -> FileIO:
+    def _open_again(self) -> int:
         with self._naming:
             return open_to_read(self._path)

@@ -93,8 +93,8 @@ class Folder:
 
     def read(self, identifier: str, size: int) -> tuple[Entry, bytes]:
         """Return head and body of a small page. Raises DamagedPage and OSError."""
-        with files.open_to_read(self._page(identifier)) as file:
-            data = files.read_at(file, 0, size)
+        with FileIO(files.open_to_read(self._page(identifier))) as file:
+            data = files.read_at(file.fileno(), 0, size)
         return pickles.unpack(data, self._secret, identifier)
 
     def glance(self, identifier: str, size: int) -> tuple[Entry, bytes] | None:
@@ -139,7 +139,9 @@ class Folder:
         A crash leaves a torn end, which is cut off at the next start. Raises DamagedPage, OSError.
         """
         with FileIO(self._page(identifier), "r+b") as file:
-            old = heads.read_head(files.head_ending_at(file, size, self._secret, identifier))
+            old = heads.read_head(
+                files.head_ending_at(file.fileno(), size, self._secret, identifier)
+            )
             first = pickles.heads_offset(old.length)
             head = heads.write_head(entry, old.length, old.digest)
             sealed = head + heads.seal(self._secret, identifier, head)
@@ -176,13 +178,15 @@ class Folder:
 
     def _look(self, identifier: str) -> Page:
         """Read what the index needs, and cut off a torn end. Raises DamagedPage and OSError."""
-        with files.open_to_read(self._page(identifier)) as file:
-            stat = os.fstat(file.fileno())
-            try:
-                end = stat.st_size
-                record = files.head_ending_at(file, end, self._secret, identifier)
-            except DamagedPage:
-                record, end = files.last_whole_head(file, stat.st_size, self._secret, identifier)
+        file = files.open_to_read(self._page(identifier))
+        try:
+            stat = os.fstat(file)
+            end = stat.st_size
+            record = files.head_ending_at(file, end, self._secret, identifier)
+        except DamagedPage:
+            record, end = files.last_whole_head(file, end, self._secret, identifier)
+        finally:
+            os.close(file)
         head = heads.read_head(record)
         pickles.check_size(head.length, end)
         if end < stat.st_size:
