@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,17 +15,16 @@ from tcpnet import text
 from tcpnet.broker.base import Broker, Conflict, Following, Record
 from tcpnet.chat import names
 from tcpnet.chat.accounts import Account
+from tcpnet.chat.later import Later
 from tcpnet.errors import BrokerError, UserError
 
 MAX_LINE: Final = 4 * 1024
 """Bytes of one line, in UTF-8."""
 
-RETRY: Final = 5.0
-"""Seconds until what the disk refused is tried again."""
-
 _KIND: Final = "room"
 _log = logging.getLogger(__name__)
 _HOUR: Final = 3600.0
+_PAGE: Final = 16  # lines that are encoded, pushed and read together: they fit an outbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +43,22 @@ class Left:
     room: str
     name: str
     here: int
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """Somebody's connection was lost; he may be back soon."""
+
+    room: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """Somebody who was away is there again."""
+
+    room: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +85,29 @@ class Line:
     record: Record
 
 
-Event = Joined | Left | Handed | Closed | Line
+Event = Joined | Left | Away | Back | Handed | Closed | Line
 Render = Callable[[Event], bytes]
 
 
 @dataclass(eq=False, slots=True)
 class Seat:
-    """One member in one room.
+    """One member in one room. Only `drained` waits.
 
-    `welcome` shows the last lines before anything is pushed, `send` takes what is pushed, and
-    `dismiss` asks the member to go. None of them waits.
+    `push` takes what everybody gets, or refuses it; `lagged` is told of the first refusal: from
+    then on the seat is no longer `live` and gets nothing until it caught up from the log, where
+    `seen` is the last line it had, and `since` the last one before it came. `dismiss` asks the
+    member to go.
     """
 
     account: Account
-    welcome: Callable[[Sequence[Record]], None]
-    send: Callable[[bytes], None]
+    push: Callable[[bytes], bool]
+    drained: Callable[[], Awaitable[None]]
+    lagged: Callable[[], None]
     dismiss: Callable[[], None]
+    since: int = 0
+    seen: int = 0
+    live: bool = False
+    announced: bool = False
 
 
 class Deed(Struct, frozen=True):
@@ -129,9 +151,15 @@ class Room:
         return len({seat.account.key for seat in self.seats})
 
     def push(self, encoded: bytes) -> None:
-        """Hand frames to every seat. No await: all members see one order."""
+        """Hand frames to every live seat. No await: all members see one order."""
         for seat in self.seats:
-            seat.send(encoded)
+            if not seat.live:
+                continue
+            if seat.push(encoded):
+                seat.seen = self.last_seq
+            else:
+                seat.live = False
+                seat.lagged()
 
 
 class Rooms:
@@ -140,6 +168,7 @@ class Rooms:
     def __init__(
         self,
         broker: Broker,
+        later: Later,
         render: Render,
         *,
         history_lines: int = 20,
@@ -151,9 +180,8 @@ class Rooms:
         self.max_rooms = max_rooms
         self._broker = broker
         self._render = render
+        self._later = later
         self._rooms: dict[str, Room] = {}
-        self._changed: set[Room] = set()
-        self._wake = asyncio.Event()
 
     def __iter__(self) -> Iterator[Room]:
         return iter(self._rooms.values())
@@ -164,7 +192,8 @@ class Rooms:
     async def load(self) -> None:
         """Open the rooms that the broker kept."""
         for stored in await self._broker.entries(_KIND):
-            self._open(msgspec.json.decode(stored.value, type=Deed))
+            room = self._open(msgspec.json.decode(stored.value, type=Deed))
+            room.last_seq = await self._broker.last_seq(room.deed.log)
 
     async def create(self, room_id: str, owner: Account) -> Room:
         """Make a room with a log of its own; raises UserError."""
@@ -187,23 +216,62 @@ class Rooms:
             raise UserError(f"There is no chat room {found}.")
         return room
 
-    @asynccontextmanager
-    async def joined(self, room: Room, seat: Seat) -> AsyncIterator[None]:
-        """Sit in a room for the length of the block; raises UserError when it was closed.
+    @contextmanager
+    def joined(self, room: Room, seat: Seat) -> Iterator[None]:
+        """Have a seat for the length of the block; raises UserError when the room was closed.
 
-        No line is missed between those of the welcome and the first one pushed, and none comes
-        twice.
+        The seat gets nothing until `catch_up` has made it live, and nobody hears of it before
+        `announce`.
         """
-        earlier = await self._earlier(room)
         if room.closed:
             raise UserError(f"There is no chat room {room.id}.")
-        # No await from here on, or a line could pass between the welcome and the seat.
-        seat.welcome(earlier)
-        self._sit(room, seat)
+        seat.since = seat.seen = room.last_seq
+        room.seats[seat] = None
         try:
             yield
         finally:
             self._leave(room, seat)
+
+    def announce(self, room: Room, seat: Seat) -> None:
+        """Tell everybody that a member is there, himself included."""
+        first = not any(other.announced for other in room.seats if _same(other, seat))
+        seat.announced = True
+        if first and len(room.seats) > 1:
+            self._emit(room, Joined(room.id, seat.account.name, len(room)))
+
+    async def last_lines(self, room: Room, seat: Seat) -> Sequence[Record]:
+        """What somebody who joins is shown of what was said before."""
+        if not self.history_lines:
+            return ()
+        lines = await self._broker.history(room.deed.log, limit=self.history_lines)
+        if lines:
+            seat.seen = max(seat.seen, lines[-1].seq)
+        return lines
+
+    async def catch_up(self, room: Room, seat: Seat) -> None:
+        """Hand a seat what it has not seen, in pages; when it has everything it is live.
+
+        No line is left out between the last page and the first one pushed, and none comes twice.
+        A seat that takes no more stays as it is: it may try again.
+        """
+        seat.live = False
+        while seat.seen < room.last_seq:
+            page = await self._broker.history(room.deed.log, after=seat.seen, limit=_PAGE)
+            if page and not seat.push(self._encoded(room, page)):
+                return
+            # Lines that are kept no longer cannot be missed.
+            seat.seen = page[-1].seq if page else room.last_seq
+            await seat.drained()
+        seat.live = True
+
+    def away(self, room: Room, seat: Seat) -> None:
+        """Tell that a member's connection was lost; he keeps his seat for now."""
+        seat.live = False
+        self._emit(room, Away(room.id, seat.account.name))
+
+    def back(self, room: Room, seat: Seat) -> None:
+        """Tell that a member is there again."""
+        self._emit(room, Back(room.id, seat.account.name))
 
     async def post(self, room: Room, author: Account, words: str, mid: str = "") -> int:
         """Say a line to everybody in the room; returns once it is durable. Raises UserError."""
@@ -220,35 +288,20 @@ class Rooms:
             return
         room.closed = True
         self._rooms.pop(room.id, None)
-        self._changed.discard(room)
         if room.following:
             room.following.close()
         room.push(self._render(Closed(room.id, by.name)))
         for seat in room.seats:
             seat.dismiss()
 
-    async def keep(self) -> None:
-        """Write down who owns what, and close rooms that were empty too long; runs for ever."""
+    async def watch(self) -> None:
+        """Close rooms that nobody was in for too long; runs for ever."""
         while True:
+            await asyncio.sleep(_HOUR)
             try:
-                async with asyncio.timeout(_HOUR):
-                    await self._wake.wait()
-            except TimeoutError:
                 await self.an_hour_passed()
-            self._wake.clear()
-            try:
-                await self.settle()
             except BrokerError as error:
-                _log.warning("owners are not saved", extra={"error": str(error)})
-                await asyncio.sleep(RETRY)
-                self._wake.set()
-
-    async def settle(self) -> None:
-        """Write down what changed. Raises BrokerError and keeps the rest for the next time."""
-        while self._changed:
-            room = next(iter(self._changed))
-            await self._broker.put(_KIND, room.id, msgspec.json.encode(room.deed))
-            self._changed.discard(room)
+                _log.warning("rooms are not closed yet", extra={"error": str(error)})
 
     async def an_hour_passed(self) -> None:
         """Count one more hour for rooms that are empty, and close those that were so too long.
@@ -262,16 +315,6 @@ class Rooms:
             elif hours != room.deed.hours_empty:
                 self._rewrite(room, msgspec.structs.replace(room.deed, hours_empty=hours))
 
-    async def _earlier(self, room: Room) -> Sequence[Record]:
-        if not self.history_lines:
-            return ()
-        log, limit = room.deed.log, self.history_lines
-        earlier = await self._broker.history(log, limit=limit)
-        # What was pushed during the read went to those who sat there already.
-        while (seen := earlier[-1].seq if earlier else 0) < room.last_seq:
-            earlier += await self._broker.history(log, after=seen, limit=limit)
-        return earlier[-limit:]
-
     def _open(self, deed: Deed) -> Room:
         room = Room(deed)
         room.following = self._broker.follow(deed.log, lambda records: self._say(room, records))
@@ -279,19 +322,19 @@ class Rooms:
         return room
 
     def _say(self, room: Room, records: Sequence[Record]) -> None:
-        room.last_seq = records[-1].seq
-        # Encoded once and joined once for the whole room, whoever sits in it.
-        room.push(b"".join(self._render(Line(room.id, record)) for record in records))
+        # Encoded once and joined once for the whole room, whoever sits in it; in pieces that an
+        # outbox can take or refuse.
+        for start in range(0, len(records), _PAGE):
+            page = records[start : start + _PAGE]
+            room.last_seq = page[-1].seq
+            room.push(self._encoded(room, page))
 
-    def _sit(self, room: Room, seat: Seat) -> None:
-        alone, new = not room.seats, not room.has(seat.account)
-        room.seats[seat] = None
-        if new and not alone:
-            self._emit(room, Joined(room.id, seat.account.name, len(room)))
+    def _encoded(self, room: Room, records: Sequence[Record]) -> bytes:
+        return b"".join(self._render(Line(room.id, record)) for record in records)
 
     def _leave(self, room: Room, seat: Seat) -> None:
         del room.seats[seat]
-        if room.closed or room.has(seat.account):
+        if room.closed or room.has(seat.account) or not seat.announced:
             return
         self._emit(room, Left(room.id, seat.account.name, len(room)))
         if room.seats and room.is_owner(seat.account):
@@ -304,5 +347,12 @@ class Rooms:
 
     def _rewrite(self, room: Room, deed: Deed) -> None:
         room.deed = deed
-        self._changed.add(room)
-        self._wake.set()
+        self._later.note(_KIND, room.id, lambda: self._write(room))
+
+    async def _write(self, room: Room) -> None:
+        if not room.closed:
+            await self._broker.put(_KIND, room.id, msgspec.json.encode(room.deed))
+
+
+def _same(one: Seat, other: Seat) -> bool:
+    return one.account.key == other.account.key

@@ -1,18 +1,22 @@
 """One peer: items in, frames out, over any asyncio transport."""
 
 import asyncio
-from typing import Final, Generic, Protocol, TypeVar, cast
+import ssl
+from typing import Any, Final, Generic, Protocol, TypeVar, cast
 
 from tcpnet.errors import ConnectionLost, ProtocolError, SlowConsumer, TcpnetError
 from tcpnet.net.pulse import Pulse
+from tcpnet.net.tls import TlsTransport
 from tcpnet.protocol.codec import Decoder, Lines, encode
-from tcpnet.protocol.items import Item
+from tcpnet.protocol.items import Item, Secure
 
 MAX_OUTBOX: Final = 256 * 1024
 """Bytes that may wait for one peer."""
 
 FAREWELL: Final = 1.0
 """Seconds a peer has to take its last bytes before the connection is cut."""
+
+_NOTHING_BEHIND: Final = "nothing follows secure until TLS has begun"
 
 Incoming = TypeVar("Incoming", bound=Item)
 Heard_contra = TypeVar("Heard_contra", contravariant=True)
@@ -41,8 +45,10 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         receiver: Receiver[Incoming] | None = None,
         *,
         max_outbox: int = MAX_OUTBOX,
+        max_stall: float | None = None,
     ) -> None:
         self.max_outbox = max_outbox
+        self.max_stall = max_stall
         self.receiver = receiver
         self.bytes_in = self.bytes_out = self.frames_in = 0
         self.origin: object = None  # what must live as long as the connection
@@ -55,7 +61,9 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         self._full = False  # the kernel takes no more for now
         self._paused = False  # we take no more for now
         self._over = False  # nothing more is taken from the peer
+        self._awaits_tls = False  # `secure` was said: in clear, nothing more is taken from the peer
         self._room: asyncio.Future[None] | None = None
+        self._stall: asyncio.TimerHandle | None = None
         self._ended: asyncio.Future[None] | None = None
 
     def send(self, *items: Item) -> None:
@@ -63,15 +71,20 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         self.send_encoded(encode(*items))
 
     def send_encoded(self, line: bytes) -> None:
-        """Queue encoded frames. Never waits; whoever reads too slowly is cut off."""
-        if self._transport is None:
-            return
-        if not self._outbox and not self._full:
-            self._pulse.due(self)
-        self._outbox.append(line)
-        self._outbox_size += len(line)
-        if self.unsent > self.max_outbox and not self._over:
+        """Queue encoded frames of one's own dialogue. Never waits.
+
+        Twice the outbox ends the connection: a dialogue waits for `drained` long before.
+        """
+        self._queue(line)
+        if self.unsent > 2 * self.max_outbox and not self._over:
             self._end(SlowConsumer(self.unsent))
+
+    def push(self, lines: bytes) -> bool:
+        """Queue what others say, unless the peer has too much to read already."""
+        if self._transport is None or self.unsent > self.max_outbox:
+            return False
+        self._queue(lines)
+        return True
 
     @property
     def unsent(self) -> int:
@@ -83,21 +96,59 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
     @property
     def peer(self) -> str:
         """The address of the other side, without its port."""
-        name = self._transport.get_extra_info("peername") if self._transport else None
+        name = self._extra("peername")
         return str(name[0]) if isinstance(name, tuple) else ""
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether TLS protects what is said."""
+        return self._extra("ssl_object") is not None
+
+    @property
+    def certificate(self) -> bytes | None:
+        """The certificate that the other side showed, as DER."""
+        tls: ssl.SSLObject | None = self._extra("ssl_object")
+        return tls.getpeercert(binary_form=True) if tls else None
+
+    async def secured(self, context: ssl.SSLContext, *, server_side: bool) -> None:
+        """Go on under TLS, both sides having said `secure`: a server's is sent from here.
+
+        Afterwards the peer is held back until `resume`, so that its key can be looked at first.
+        What is sent meanwhile goes out encrypted. The caller bounds the time and closes what has
+        failed. Raises ProtocolError where anything came in clear behind `secure`, or no TLS that
+        we take; ConnectionLost where the peer hangs up.
+        """
+        transport = self._transport
+        if transport is None:
+            raise ConnectionLost("closed")
+        if len(self._lines):
+            raise ProtocolError(_NOTHING_BEHIND)
+        self.flush_now()
+        if server_side:
+            transport.write(encode(Secure()))
+        self._paused = self._full = True
+        tls = TlsTransport(transport, self, context, server_side=server_side)
+        self._transport = tls
+        try:
+            await tls.begin()
+        except BaseException:
+            self._over = True  # whoever waits here learns why, and closes
+            tls.close()
+            raise
+        self._awaits_tls = False
+        self._full = tls.get_write_buffer_size() > 0
+        self.flush_now()
 
     async def drained(self, share: float = 0.25) -> None:
         """Wait until at most `share` of the outbox is in use.
 
-        A quarter: the rest is kept free for what others say while this peer reads.
-        Raises ConnectionLost when the connection ends meanwhile.
+        A quarter: the rest is kept free for what others say while this peer reads. A connection
+        that has ended has nothing that waits.
         """
         while self.unsent > self.max_outbox * share:
             if self._room is None:
                 self._room = asyncio.get_running_loop().create_future()
             await asyncio.shield(self._room)
-            if self._transport is None:
-                raise ConnectionLost("closed")
 
     def pause(self) -> None:
         """Take nothing more from the peer until `resume`; what it sends stays with the kernel."""
@@ -107,7 +158,7 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
 
     def resume(self) -> None:
         """Take again what the peer sends, first what had arrived before."""
-        if not self._paused:
+        if not self._paused or self._awaits_tls:
             return
         self._paused = False
         self._parse()
@@ -134,13 +185,19 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         try:
             async with asyncio.timeout(FAREWELL):
                 await self.drained(0)
-                self._transport.close()
+                if self._transport is not None:
+                    self._transport.close()
                 await asyncio.shield(self._ended)
-        except (TimeoutError, ConnectionLost):
+        except TimeoutError:
             pass  # a peer that does not read gets no more time: the abort below ends it
         finally:
             if self._transport is not None:
                 self._transport.abort()
+
+    def abort(self) -> None:
+        """End without a word."""
+        if self._transport is not None:
+            self._transport.abort()
 
     def flush_now(self) -> None:
         """Hand everything queued to the transport in one write."""
@@ -181,16 +238,20 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
     def pause_writing(self) -> None:
         """Keep what is sent; called by asyncio when the kernel is full."""
         self._full = True
+        if self.max_stall is not None and self._transport is not None:
+            self._watch_stall(self._transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
         """Go on sending; called by asyncio."""
         self._full = False
+        self._stop_watching()
         self.flush_now()
         self._make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of everything; called by asyncio."""
         self._transport = None
+        self._stop_watching()
         self._outbox.clear()
         self._outbox_size = 0
         self._pulse.forget(self)
@@ -199,6 +260,35 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
             self._ended.set_result(None)
         if not self._over:
             self._end(ConnectionLost(str(exc) if exc else "closed"))
+
+    def _queue(self, lines: bytes) -> None:
+        if self._transport is None:
+            return
+        if not self._outbox and not self._full:
+            self._pulse.due(self)
+        self._outbox.append(lines)
+        self._outbox_size += len(lines)
+
+    def _watch_stall(self, waiting: int) -> None:
+        """Look again after `max_stall` seconds whether the peer took anything.
+
+        The timer runs only while the kernel is full.
+        """
+
+        def look() -> None:
+            left = self._transport.get_write_buffer_size() if self._transport else 0
+            if left < waiting:
+                self._watch_stall(left)
+            elif not self._over:
+                self._end(SlowConsumer(self.unsent))
+
+        assert self.max_stall is not None, "nobody is watched without a limit"
+        self._stall = asyncio.get_running_loop().call_later(self.max_stall, look)
+
+    def _stop_watching(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
 
     def _parse(self) -> None:
         receiver = self.receiver
@@ -211,9 +301,23 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
                     return
                 self.frames_in += 1
                 for item in self._decoder.decode(line):
+                    self._before(item)
                     receiver.received(item)
         except ProtocolError as error:
             self._end(error)
+
+    def _before(self, item: Item) -> None:
+        """Hold the peer back once it has said `secure`; raises ProtocolError for what follows."""
+        if self._awaits_tls:
+            raise ProtocolError(_NOTHING_BEHIND)
+        if isinstance(item, Secure):
+            if self.is_encrypted:
+                raise ProtocolError("this connection is encrypted already")
+            self._awaits_tls = True
+            self.pause()
+
+    def _extra(self, name: str) -> Any:
+        return self._transport.get_extra_info(name) if self._transport else None
 
     def _end(self, error: TcpnetError) -> None:
         self._over = True

@@ -39,8 +39,17 @@ class Listener:
         listener.addresses = tuple((str(name[0]), int(name[1])) for name in names)
         return listener
 
-    async def open(self, pulse: Pulse, accept: Accept, *, max_outbox: int = MAX_OUTBOX) -> None:
+    async def open(
+        self,
+        pulse: Pulse,
+        accept: Accept,
+        *,
+        max_outbox: int = MAX_OUTBOX,
+        max_stall: float | None = None,
+    ) -> None:
         """Hand everybody who dials to `accept`; `max_outbox` bytes may wait for one of them.
+
+        Whoever takes none of them for `max_stall` seconds is cut off.
 
         `accept` is a plain function: a coroutine would run outside any group and outlive a
         shutdown.
@@ -48,7 +57,7 @@ class Listener:
         decoder = codec.from_client()
 
         def begin(writer: asyncio.StreamWriter) -> None:
-            connection = Connection(decoder, pulse, max_outbox=max_outbox)
+            connection = Connection(decoder, pulse, max_outbox=max_outbox, max_stall=max_stall)
             _adopt(connection, writer)
             accept(connection)
 

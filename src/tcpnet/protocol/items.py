@@ -26,12 +26,24 @@ class Secure(Body, frozen=True):
     """Ask for TLS, and grant it."""
 
 
+class Resume(Body, frozen=True):
+    """Where a client was: its session, and the last line that it has of each room."""
+
+    session: Token
+    rooms: dict[str, Number] = {}
+
+
 class Hello(Body, frozen=True):
-    """Who the client is; its first item."""
+    """Who the client is; its first item.
+
+    `resume` says that the client can come back after a lost connection, and with a session
+    that it does so now.
+    """
 
     protocol: int
     agent: Annotated[str, Meta(max_length=128)]
     id_key: str
+    resume: Resume | None = None
 
 
 class Limits(Body, frozen=True):
@@ -169,9 +181,7 @@ class Bye(Body, frozen=True):
     retry: float | None = None
 
 
-FromClient: TypeAlias = (
-    Secure | Hello | Status | Reply | Cancel | Get | Seen | Ping | Pong | Bye
-)
+FromClient: TypeAlias = Secure | Hello | Status | Reply | Cancel | Get | Seen | Ping | Pong | Bye
 FromServer: TypeAlias = (
     Secure | Welcome | Print | Input | Progress | File | Data | Ping | Pong | Bye
 )

@@ -15,7 +15,9 @@ from tcpnet.broker.embedded import EmbeddedBroker
 from tcpnet.broker.memory import MemoryBroker
 from tcpnet.chat.accounts import Accounts
 from tcpnet.chat.habits import HabitBook
+from tcpnet.chat.later import Later
 from tcpnet.chat.mailboxes import Mailboxes
+from tcpnet.chat.places import Places
 from tcpnet.chat.presence import Presence
 from tcpnet.chat.rooms import Rooms
 from tcpnet.config import Settings
@@ -50,7 +52,8 @@ async def running(
 ) -> AsyncIterator[Hub]:
     """A hub for the length of the block; at its end everybody is told and nothing is lost.
 
-    `fetcher` makes what speaks to sites: stand-ins for them need another one. Raises ConfigError where a folder or the port cannot be had.
+    `fetcher` makes what speaks to sites: stand-ins for them need another one. Raises ConfigError
+    where a folder or the port cannot be had.
     """
     async with AsyncExitStack() as house:
         listener = house.enter_context(await _bound(settings))
@@ -60,18 +63,21 @@ async def running(
         origins = await house.enter_async_context(fetcher(guard))
         pages = await house.enter_async_context(await _pages(settings, broker, house))
         web = await house.enter_async_context(WebProxy(pages, origins))
-        community = await _community(settings, broker, web, origins)
-        house.push_async_callback(community.mailboxes.settle)
-        house.push_async_callback(community.rooms.settle)
+        later = Later()
+        house.push_async_callback(later.settle)
+        community = await _community(settings, broker, later, web, origins)
         pulse = Pulse(max_silence=settings.limits.silence_seconds)
         keepers = await house.enter_async_context(owned())
-        keepers(community.rooms.keep())
-        keepers(community.mailboxes.keep())
+        keepers(later.keep())
+        keepers(community.rooms.watch())
         keepers(pulse.watch())
         sessions = await house.enter_async_context(owned())
         house.callback(listener.close)  # nobody comes in while the sessions end
         accept = _door(settings, community, sessions)
-        await listener.open(pulse, accept, max_outbox=settings.limits.outbox_bytes)
+        limits = settings.limits
+        await listener.open(
+            pulse, accept, max_outbox=limits.outbox_bytes, max_stall=limits.stall_seconds or None
+        )
         yield Hub(listener.addresses, community)
 
 
@@ -118,10 +124,11 @@ def _networks(settings: Settings) -> list[Network]:
 
 
 async def _community(
-    settings: Settings, broker: Broker, web: WebProxy, origins: Fetcher
+    settings: Settings, broker: Broker, later: Later, web: WebProxy, origins: Fetcher
 ) -> Community:
     rooms = Rooms(
         broker,
+        later,
         wording.encoded,
         history_lines=settings.rooms.history_lines,
         keep_empty_days=settings.rooms.keep_empty_days,
@@ -133,8 +140,9 @@ async def _community(
         settings=settings,
         accounts=Accounts(broker),
         presence=Presence(),
-        mailboxes=Mailboxes(broker),
+        mailboxes=Mailboxes(broker, later),
         rooms=rooms,
+        places=Places(broker, later),
         habits=HabitBook(broker),
         web=web,
         origins=origins,

@@ -38,15 +38,17 @@ HEADING: Final = (
 )
 
 
-async def main_menu(session: Session, community: Community) -> None:
-    """Offer the options until the person disconnects."""
+async def main_menu(session: Session, community: Community, first: Dialogue | None = None) -> None:
+    """Offer the options until the person disconnects; `first` is done before."""
     text = HEADING + "".join(f"{n}. {option.title}\n" for n, option in enumerate(MENU, 1))
+    run = first
     while True:
-        session.tell(text)
-        option = MENU[await choose(session, len(MENU)) - 1]
         try:
-            await option.run(session, community)
+            if run is not None:
+                await run(session, community)
         except Quit:
             return
         except (UserError, BrokerError) as error:
             session.tell(str(error), kind="error")
+        session.tell(text)
+        run = MENU[await choose(session, len(MENU)) - 1].run

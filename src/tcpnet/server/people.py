@@ -2,28 +2,32 @@
 
 import logging
 import secrets
+from functools import partial
+from typing import Final
 
 from tcpnet import log
 from tcpnet.errors import ConnectionLost, ProtocolError, SlowConsumer
 from tcpnet.net.connection import Connection
 from tcpnet.net.limits import Bucket
-from tcpnet.protocol.items import Bye, FromClient
+from tcpnet.protocol.items import Bye, FromClient, Resume
 from tcpnet.server.community import Community
-from tcpnet.server.dialogues.login import logged_in
-from tcpnet.server.menu import main_menu
+from tcpnet.server.dialogues import login, rooms
+from tcpnet.server.menu import Dialogue, main_menu
 from tcpnet.server.session import Session
 
 _log = logging.getLogger(__name__)
 
-CLOSING = Bye(reason="the hub is closing down", kind="closing", retry=1)
+CLOSING: Final = Bye(reason="the hub is closing down", kind="closing", retry=1)
+_ELSEWHERE: Final = Bye(reason="you came back over another connection", kind="closing")
 
 
 async def run_session(connection: Connection[FromClient], community: Community) -> None:
     """Talk with one person until either side has enough; the only bulkhead of the server."""
     limits = community.settings.limits
-    session = Session(connection, Bucket(limits.replies_per_second, limits.reply_burst))
-    log.session_id.set(session.id)
-    farewell = CLOSING
+    pace = Bucket(limits.replies_per_second, limits.reply_burst)
+    session = Session(connection, pace, grace=limits.grace_seconds)
+    log.session_id.set(session.id[:8])
+    farewell: Bye | None = CLOSING
     try:
         farewell = await _talked(session, community)
     except Exception:
@@ -33,25 +37,24 @@ async def run_session(connection: Connection[FromClient], community: Community) 
             reason=f"That did not work (error {number}). It has been noted.", kind="error"
         )
     finally:
-        frames, bytes_in, bytes_out = session.frames
-        _log.info(
-            "session ended",
-            extra={
-                "name_shown": session.account.name,
-                "address": session.address,
-                "reason": farewell.reason,
-                "frames_in": frames,
-                "bytes_in": bytes_in,
-                "bytes_out": bytes_out,
-            },
-        )
-        await session.close(farewell)
+        if farewell is not None:
+            _note_end(session, farewell)
+            await session.close(farewell)
 
 
-async def _talked(session: Session, community: Community) -> Bye:
+async def _talked(session: Session, community: Community) -> Bye | None:
+    """The whole conversation; its last word, or None where another session goes on with it."""
     try:
-        async with session.held(), logged_in(session, community):
-            await main_menu(session, community)
+        async with session.held():
+            hello = await login.greeted(session, community)
+            if hello.resume and (former := _former(community, hello.resume, hello.id_key)):
+                welcome = login.welcome(former, community, resumed=True)
+                old = former.attach(session.connection, hello.resume.rooms, welcome)
+                await old.close(_ELSEWHERE)
+                return None
+            async with login.logged_in(session, community, hello):
+                first = await _first(session, community, hello.resume)
+                await main_menu(session, community, first)
     except ProtocolError as error:
         return Bye(reason=str(error), kind="protocol")
     except SlowConsumer as error:
@@ -59,3 +62,37 @@ async def _talked(session: Session, community: Community) -> Bye:
     except ConnectionLost as error:
         return Bye(reason=str(error), kind="silent")
     return Bye(reason="goodbye", kind="quit")
+
+
+def _former(community: Community, resume: Resume, name: str) -> Session | None:
+    """The session that somebody comes back to, if it still waits for him."""
+    former = community.sessions.get(resume.session)
+    return former if former is not None and former.belongs_to(name) else None
+
+
+async def _first(session: Session, community: Community, resume: Resume | None) -> Dialogue | None:
+    """What comes before the menu: the room that somebody comes back to after a long time."""
+    place = await community.places.of(session.account)
+    if resume is None or not resume.session:
+        if place is not None:
+            community.places.leaves(session.account)
+        return None
+    if place is not None and place.room in resume.rooms:
+        return partial(rooms.rejoin, place=place, seen=resume.rooms[place.room])
+    session.tell("You were away for long: the question that was open is gone.", kind="notice")
+    return None
+
+
+def _note_end(session: Session, farewell: Bye) -> None:
+    frames, bytes_in, bytes_out = session.frames
+    _log.info(
+        "session ended",
+        extra={
+            "person": session.account.name,
+            "address": session.address,
+            "reason": farewell.reason,
+            "frames_in": frames,
+            "bytes_in": bytes_in,
+            "bytes_out": bytes_out,
+        },
+    )

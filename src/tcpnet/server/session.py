@@ -3,12 +3,13 @@
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, Protocol
 
 from tcpnet import text
+from tcpnet.chat import names
 from tcpnet.chat.accounts import Account
 from tcpnet.errors import ConnectionLost, ProtocolError, TcpnetError, UserError
 from tcpnet.net.connection import Connection
@@ -25,7 +26,9 @@ from tcpnet.protocol.items import (
     Reply,
     Seen,
     Status,
+    Welcome,
 )
+from tcpnet.server.attachment import Attachment
 from tcpnet.server.offers import Offer, nothing
 
 MAX_WAITING: Final = 16
@@ -44,18 +47,36 @@ class Quit(TcpnetError):
     """The person asked to leave."""
 
 
+class Standing(Protocol):
+    """What a person is in while a standing question is open, a room say."""
+
+    async def catch_up(self) -> None:
+        """Hand over what was missed, as far as it is taken now."""
+
+    def went_away(self) -> None:
+        """Learn that the connection was lost and may come back."""
+
+    def came_back(self) -> None:
+        """Learn that it did."""
+
+
 class Session:
     """Telling never waits; asking does, and only for this one person."""
 
-    def __init__(self, connection: Connection[FromClient], pace: Bucket) -> None:
-        self.id = secrets.token_hex(8)
+    def __init__(
+        self, connection: Connection[FromClient], pace: Bucket, *, grace: float = 0
+    ) -> None:
+        self.id = secrets.token_hex(16)
         self.account = Account(name="", id=0, key="")
         self.seen: Callable[[int], None] = _nobody
-        self._connection = connection
+        self.positions: Mapping[str, int] | None = None
+        self._attachment = Attachment(connection, grace, self._end)
         self._pace = pace
         self._waiting: deque[FromClient | None] = deque()
         self._arrival: asyncio.Future[None] | None = None
         self._question: Input | None = None
+        self._standing: Standing | None = None
+        self._behind = self._returning = False
         self._ids = 0
         self._cut: asyncio.Timeout | None = None
         self._error: TcpnetError | None = None
@@ -65,14 +86,52 @@ class Session:
         connection.receiver = self
 
     @property
+    def connection(self) -> Connection[FromClient]:
+        """The connection that the session has now, or had last."""
+        return self._attachment.connection
+
+    @property
     def address(self) -> str:
         """Where the person is connected from."""
-        return self._connection.peer
+        return self.connection.peer
 
     @property
     def is_private(self) -> bool:
         """Whether nobody on the network can read along."""
         return is_loopback(self.address)
+
+    def belongs_to(self, name: str) -> bool:
+        """Whether this is the name under which the person logged in."""
+        return self.account.key == names.key(name)
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the connection was lost and the person may come back."""
+        return self._attachment.away
+
+    def outlives(self) -> None:
+        """Let the session wait for its person when the connection is lost."""
+        self._attachment.resumable = True
+
+    def attach(
+        self, connection: Connection[FromClient], positions: Mapping[str, int], hello: Welcome
+    ) -> Connection[FromClient]:
+        """Go on over another connection; gives the old one, to be closed.
+
+        `positions`: the last line that the client has of each room. What it missed and the open
+        question follow its acknowledgement.
+        """
+        old = self._attachment.replace(connection)
+        self.positions = positions
+        self._returning = True
+        connection.receiver = self
+        connection.send(hello)
+        return old
+
+    def fall_behind(self) -> None:
+        """Take note that lines were held back: they are handed over when there is room."""
+        self._behind = True
+        self._wake()
 
     @asynccontextmanager
     async def held(self) -> AsyncIterator[None]:
@@ -97,25 +156,25 @@ class Session:
     def show(self, message: Print) -> None:
         """Show a message with all its fields now. Never waits; a long one goes in pieces."""
         for piece in codec.pieces(message):
-            self._connection.send(piece)
+            self._attachment.send(piece)
 
     def send(self, *frame: items.FromServer) -> None:
         """Send items now. Never waits."""
-        self._connection.send(*frame)
+        self._attachment.send(*frame)
 
-    def send_encoded(self, lines: bytes) -> None:
-        """Send frames that were encoded for many. Never waits."""
-        self._connection.send_encoded(lines)
+    def push(self, lines: bytes) -> bool:
+        """Show frames that were encoded for many; False where there is no room. Never waits."""
+        return self._attachment.push(lines)
 
     async def page(self, message: str, **more: Any) -> None:
         """Show a long text; waits for the person's own reading between pieces."""
         for piece in codec.pieces(Print(message=message, kind="page", **more)):
-            self._connection.send(piece)
-            await self._connection.drained()
+            self._attachment.send(piece)
+            await self._attachment.drained()
 
     async def drained(self) -> None:
         """Wait until this person has read most of what was sent."""
-        await self._connection.drained()
+        await self._attachment.drained()
 
     async def ask(self, message: str, *, key: str, res_type: str = "string", **more: Any) -> Answer:
         """Ask one question and wait for its answer."""
@@ -125,13 +184,19 @@ class Session:
         return answer
 
     @contextmanager
-    def lines(self, message: str = "", *, key: str, **more: Any) -> Iterator[AsyncIterator[Answer]]:
+    def lines(
+        self, message: str = "", *, key: str, standing: Standing | None = None, **more: Any
+    ) -> Iterator[AsyncIterator[Answer]]:
         """Keep a question open for the length of the block; its answers end with `call_off`.
 
         A block, because a generator that is left early ends at some later time.
         """
-        with self._asking(message, key=key, keep=True, **more):
-            yield self._answers()
+        self._standing = standing
+        try:
+            with self._asking(message, key=key, keep=True, **more):
+                yield self._answers()
+        finally:
+            self._standing = None
 
     def call_off(self) -> None:
         """End the standing question of `lines`; nothing happens where none is open."""
@@ -161,7 +226,7 @@ class Session:
         """Offer bytes to take home, in the place of those offered before."""
         self.withdraw()
         self._offer = Offer(self._new_id(), name, media_type, content, size)
-        self._connection.send(self._offer.file)
+        self._attachment.send(self._offer.file)
 
     def withdraw(self) -> None:
         """Forget what was offered."""
@@ -186,40 +251,59 @@ class Session:
     async def close(self, farewell: Bye) -> None:
         """Say the last word and end; bounded."""
         self.withdraw()
-        await self._connection.close(farewell)
+        await self.connection.close(farewell)
 
     def received(self, item: FromClient) -> None:
         """Take one item from the connection, in the event loop."""
         match item:
             case Ping(t=sent):
-                self._connection.send(Pong(t=sent))
+                self._attachment.send(Pong(t=sent))
             case Seen(mail=upto):
                 self.seen(upto)
             case Reply():
                 self._reply(item)
+            case Status() if self._returning:
+                self._back()
             case Hello() | Status():
                 self._put(item)
             case Bye():
-                self.lost(ConnectionLost("bye"))
+                self._end(ConnectionLost("bye"))
             case items.Secure():
                 raise ProtocolError("this hub does not speak TLS yet: connect without secure")
             case items.Cancel():
                 self._stop(item.id)
             case items.Get():
-                self._connection.send(self._piece(item))
+                self._attachment.send(self._piece(item))
             case items.Pong():
                 pass  # the byte that carried it was the sign of life
 
     def lost(self, error: TcpnetError) -> None:
-        """End the dialogue wherever it waits; called once by the connection."""
-        self._error = error
-        if self._cut is not None and not self._cut.expired():
-            self._cut.reschedule(asyncio.get_running_loop().time())
+        """Wait for the person to come back, or end; called once by each connection."""
+        if not self._attachment.lost(error):
+            self._end(error)
+        elif self._standing is not None:
+            self._standing.went_away()
 
     @property
     def frames(self) -> tuple[int, int, int]:
         """Frames in, bytes in, bytes out so far."""
-        return self._connection.frames_in, self._connection.bytes_in, self._connection.bytes_out
+        return self.connection.frames_in, self.connection.bytes_in, self.connection.bytes_out
+
+    def _end(self, error: TcpnetError) -> None:
+        """End the dialogue wherever it waits."""
+        self._attachment.forget()
+        self._error = error
+        if self._cut is not None and not self._cut.expired():
+            self._cut.reschedule(asyncio.get_running_loop().time())
+
+    def _back(self) -> None:
+        self._returning = False
+        self._attachment.returned()
+        if self._standing is not None:
+            self._standing.came_back()
+        if self._question is not None:
+            self._attachment.send(self._question)
+        self.fall_behind()
 
     @contextmanager
     def _asking(
@@ -228,14 +312,14 @@ class Session:
         self._question = Input(
             message=message, res_key=key, res_type=res_type, id=self._new_id(), **more
         )
-        self._connection.send(self._question)
+        self._attachment.send(self._question)
         try:
             yield
         finally:
             # What was answered too much belonged to this question and to no other.
             self._question = None
             self._waiting.clear()
-            self._connection.resume()
+            self.connection.resume()
 
     def _new_id(self) -> int:
         self._ids += 1
@@ -263,12 +347,18 @@ class Session:
     def _put(self, item: FromClient) -> None:
         self._waiting.append(item)
         if len(self._waiting) >= MAX_WAITING:
-            self._connection.pause()
+            self.connection.pause()
         self._wake()
 
     def _wake(self) -> None:
         if self._arrival is not None and not self._arrival.done():
             self._arrival.set_result(None)
+
+    async def _catch_up(self) -> None:
+        self._behind = False
+        await self._attachment.drained()
+        if self._standing is not None and not self._attachment.away:
+            await self._standing.catch_up()
 
     async def _answers(self) -> AsyncIterator[Answer]:
         while (answer := await self._answer()) is not None:
@@ -284,16 +374,19 @@ class Session:
 
     async def _next(self) -> FromClient | None:
         # Without this a person who floods is cut off for not reading his own echo.
-        await self._connection.drained()
+        await self._attachment.drained()
         loop = asyncio.get_running_loop()
         if wait := self._pace.take(loop.time()):
             await asyncio.sleep(wait)
-        while not self._waiting:
+        while self._behind or not self._waiting:
+            if self._behind:
+                await self._catch_up()
+                continue
             self._arrival = loop.create_future()
             await self._arrival
         item = self._waiting.popleft()
-        if self._connection.paused and len(self._waiting) <= MAX_WAITING // 2:
-            self._connection.resume()
+        if self.connection.paused and len(self._waiting) <= MAX_WAITING // 2:
+            self.connection.resume()
         return item
 
 

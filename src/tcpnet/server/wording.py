@@ -1,7 +1,7 @@
 """How events of a room are put into words, once for everybody."""
 
 from tcpnet.broker.base import Record
-from tcpnet.chat.rooms import Closed, Event, Handed, Joined, Left, Line
+from tcpnet.chat.rooms import Away, Back, Closed, Event, Handed, Joined, Left, Line
 from tcpnet.protocol import codec
 from tcpnet.protocol.items import Print
 
@@ -52,6 +52,10 @@ def _print(event: Event) -> Print:
                 room=room,
                 place=place(room, here),
             )
+        case Away(room, name):
+            return Print(message=f"{name} is away", kind="notice", from_=name, room=room)
+        case Back(room, name):
+            return Print(message=f"{name} is back", kind="notice", from_=name, room=room)
         case Handed(room, name):
             return Print(
                 message=f"{name} owns this room now, and closes it with 'exit'.",

@@ -33,6 +33,8 @@ def of_type(kind: inspect.Type) -> st.SearchStrategy[Any]:
             return st.one_of([of_type(kind) for kind in kinds])
         case inspect.VarTupleType(item_type=inner):
             return st.lists(of_type(inner), max_size=5).map(tuple)
+        case inspect.DictType(key_type=key, value_type=value):
+            return st.dictionaries(of_type(key), of_type(value), max_size=5)
         case inspect.StructType(cls=struct, fields=fields):
             return st.builds(struct, **{field.name: of_type(field.type) for field in fields})
         case _:

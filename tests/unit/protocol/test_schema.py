@@ -46,6 +46,8 @@ def shape(schema: dict[str, Any], defs: dict[str, Any]) -> Any:
     if "properties" in kept:
         kept["properties"] = {k: shape(v, defs) for k, v in kept["properties"].items()}
         kept["required"] = sorted(kept["required"])
+    if isinstance(kept.get("additionalProperties"), dict):
+        kept["additionalProperties"] = shape(kept["additionalProperties"], defs)
     if "items" in kept:
         kept["items"] = shape(kept["items"], defs)
     return kept

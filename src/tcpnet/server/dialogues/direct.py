@@ -16,8 +16,8 @@ async def write(session: Session, community: Community) -> None:
     words = await session.ask("Enter your message: ", key="message")
     recipient = await session.ask("Enter recipent id: ", key="recipient")
     account = await community.accounts.find(recipient.text)
-    # The client's id for the words makes a resend harmless; without one, ours only fills the slot.
-    mid = words.mid or secrets.token_hex(8)
+    # Without one of the client, ours only fills the slot; growing with time keeps the index local.
+    mid = words.mid or f"{time.time_ns():016x}{secrets.token_hex(4)}"
     await community.mailboxes.deliver(session.account, account, words.text, mid)
     session.tell("Message sent!", mid=words.mid or None)
 

@@ -1,8 +1,8 @@
 """From the first frame to a person with a name."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 
 from tcpnet.broker.base import Record
 from tcpnet.chat import names
@@ -16,27 +16,54 @@ from tcpnet.server.community import Community
 from tcpnet.server.session import Quit, Session
 
 
+async def greeted(session: Session, community: Community) -> Hello:
+    """The first item, in time and of a version that is spoken here."""
+    async with _in_time(community.settings.limits.handshake_seconds):
+        hello = await session.hello()
+    if hello.protocol != PROTOCOL:
+        raise ProtocolError(f"this hub speaks protocol {PROTOCOL}, not {hello.protocol}")
+    return hello
+
+
 @asynccontextmanager
-async def logged_in(session: Session, community: Community) -> AsyncIterator[Account]:
-    """Greet, agree on a name, assign the id, and hold both for the length of the block."""
+async def logged_in(session: Session, community: Community, hello: Hello) -> AsyncIterator[None]:
+    """Agree on a name, assign the id, and hold both for the length of the block."""
     limits = community.settings.limits
     with ExitStack() as held:
-        try:
-            async with asyncio.timeout(limits.handshake_seconds):
-                hello = await session.hello()
-            if hello.protocol != PROTOCOL:
-                raise ProtocolError(f"this hub speaks protocol {PROTOCOL}, not {hello.protocol}")
-            async with asyncio.timeout(limits.login_seconds):
-                session.account = await _named(session, community, hello, held)
-            session.send(_welcome(session, community))
-            async with asyncio.timeout(limits.handshake_seconds):
-                await session.status()
-        except TimeoutError:
-            raise ProtocolError("logging in took too long") from None
+        async with _in_time(limits.login_seconds):
+            session.account = await _named(session, community, hello, held)
+        session.send(welcome(session, community))
+        async with _in_time(limits.handshake_seconds):
+            await session.status()
         _deliver_mail(session, community, held)
         community.presence.show(session.account)
+        if hello.resume is not None:
+            session.outlives()
+            held.enter_context(_findable(session, community))
         await _tell_unread(session, community)
-        yield session.account
+        yield
+
+
+@asynccontextmanager
+async def _in_time(seconds: float) -> AsyncIterator[None]:
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            yield
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise ProtocolError("logging in took too long") from None
+
+
+@contextmanager
+def _findable(session: Session, community: Community) -> Iterator[None]:
+    """Let the person come back to this session for the length of the block."""
+    community.sessions[session.id] = session
+    try:
+        yield
+    finally:
+        del community.sessions[session.id]
 
 
 async def leave(_session: Session, _community: Community) -> None:
@@ -58,14 +85,15 @@ async def _named(session: Session, community: Community, hello: Hello, held: Exi
         wanted = answer.text
 
 
-def _welcome(session: Session, community: Community) -> Welcome:
+def welcome(session: Session, community: Community, *, resumed: bool = False) -> Welcome:
+    """What tells the client its name, its id and its session."""
     return Welcome(
         protocol=PROTOCOL,
         hub=community.hub,
         session=session.id,
         client_id=session.account.id,
         name=session.account.name,
-        resumed=False,
+        resumed=resumed,
         limits=Limits(frame=MAX_FRAME, line=MAX_LINE, message=MAX_MESSAGE),
     )
 

@@ -1,10 +1,9 @@
 """Chat rooms: open one, join one, list them."""
 
 import re
-from collections.abc import Sequence
 from typing import Final
 
-from tcpnet.broker.base import Record
+from tcpnet.chat.places import Place
 from tcpnet.chat.rooms import Room, Seat
 from tcpnet.errors import BrokerError, UserError
 from tcpnet.server import wording
@@ -41,22 +40,83 @@ async def show(session: Session, community: Community) -> None:
     await session.page(f"Chat rooms: {listed}")
 
 
-async def _talk(session: Session, community: Community, room: Room, banner: str) -> None:
-    def welcome(earlier: Sequence[Record]) -> None:
-        session.tell(banner)
-        for record in earlier:
-            session.show(wording.line(room.id, record, earlier=True))
+async def rejoin(session: Session, community: Community, *, place: Place, seen: int) -> None:
+    """Come back to a room after a long time, to the lines missed since `seen`."""
+    room = community.rooms.find(place.room)
+    if room.deed.log != place.log:
+        raise UserError(f"The chat room {room.id} was closed while you were away.")
+    stay = _Stay(session, community, room)
+    with community.rooms.joined(room, stay.seat):
+        session.tell(f"You are back in chat room {room.id}.", kind="notice")
+        stay.seat.since, stay.seat.seen = place.since, max(place.since, seen)
+        await _stayed(stay)
 
-    seat = Seat(session.account, welcome, session.send_encoded, session.call_off)
-    async with community.rooms.joined(room, seat):
-        place = wording.place(room.id, len(room))
-        with session.lines(key="message", place=place, local=True) as answers:
-            async for answer in answers:
-                try:
-                    if await _heard(session, community, room, answer):
-                        return
-                except (UserError, BrokerError) as error:
-                    session.tell(str(error), kind="error", mid=answer.mid or None)
+
+async def _talk(session: Session, community: Community, room: Room, banner: str) -> None:
+    stay = _Stay(session, community, room)
+    with community.rooms.joined(room, stay.seat):
+        session.tell(banner)
+        for record in await community.rooms.last_lines(room, stay.seat):
+            session.show(wording.line(room.id, record, earlier=True))
+        await _stayed(stay)
+
+
+async def _stayed(stay: "_Stay") -> None:
+    """Talk until the member leaves or the room is closed."""
+    session, community, room = stay.session, stay.community, stay.room
+    await stay.catch_up()
+    community.rooms.announce(room, stay.seat)
+    community.places.sits(session.account, Place(room.id, room.deed.log, stay.seat.since))
+    place = wording.place(room.id, len(room))
+    with session.lines(key="message", place=place, local=True, standing=stay) as answers:
+        async for answer in answers:
+            try:
+                if await _heard(session, community, room, answer):
+                    break
+            except (UserError, BrokerError) as error:
+                session.tell(str(error), kind="error", mid=answer.mid or None)
+    if room.closed and not stay.seat.live:
+        session.tell(f"The chat room {room.id} was closed while you were away.", kind="notice")
+    community.places.leaves(session.account)
+
+
+class _Stay:
+    """One person's time in one room, connected or not."""
+
+    def __init__(self, session: Session, community: Community, room: Room) -> None:
+        self.session = session
+        self.community = community
+        self.room = room
+        self.seat = Seat(
+            account=session.account,
+            push=session.push,
+            drained=session.drained,
+            lagged=self._lagged,
+            dismiss=session.call_off,
+        )
+
+    async def catch_up(self) -> None:
+        """Hand over what was missed, from the last line that the client says it has."""
+        seat = self.seat
+        if self.session.positions is not None:
+            position = self.session.positions.get(self.room.id, 0)
+            seat.seen = max(seat.since, min(seat.seen, position))
+            self.session.positions = None
+        await self.community.rooms.catch_up(self.room, seat)
+        if not seat.live and not self.session.is_away:
+            self.session.fall_behind()
+
+    def went_away(self) -> None:
+        """Tell the room."""
+        self.community.rooms.away(self.room, self.seat)
+
+    def came_back(self) -> None:
+        """Tell the room."""
+        self.community.rooms.back(self.room, self.seat)
+
+    def _lagged(self) -> None:
+        self.session.tell("You read too slowly: lines wait until you catch up.", kind="notice")
+        self.session.fall_behind()
 
 
 async def _heard(session: Session, community: Community, room: Room, answer: Answer) -> bool:

@@ -1,0 +1,84 @@
+"""The connection that a session has now, or the wait for its next one."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from tcpnet.errors import ConnectionLost, TcpnetError
+from tcpnet.net.connection import Connection
+from tcpnet.protocol import codec
+from tcpnet.protocol.items import FromClient, FromServer
+
+MAX_KEPT: Final = 64 * 1024
+"""Bytes told to somebody who is away that are kept for his return."""
+
+
+class Attachment:
+    """Says to the person what is to be said, or keeps it while he is away.
+
+    A session outlives its connection by `grace` seconds where its client can come back; then, or
+    at once where it cannot, `gone` is called with what ended the connection.
+    """
+
+    def __init__(
+        self,
+        connection: Connection[FromClient],
+        grace: float,
+        gone: Callable[[TcpnetError], None],
+    ) -> None:
+        self.connection = connection
+        self.resumable = False
+        self.away = False
+        self._grace = grace
+        self._gone = gone
+        self._kept: list[bytes] = []
+        self._kept_size = 0
+        self._waiting: asyncio.TimerHandle | None = None
+
+    def send(self, *frame: FromServer) -> None:
+        """Say one frame of the person's own dialogue. Never waits."""
+        if not self.away:
+            self.connection.send(*frame)
+            return
+        line = codec.encode(*frame)
+        if self._kept_size + len(line) <= MAX_KEPT:
+            self._kept.append(line)
+            self._kept_size += len(line)
+
+    def push(self, lines: bytes) -> bool:
+        """Say what others said; False where it cannot be taken now. Never waits."""
+        return not self.away and self.connection.push(lines)
+
+    async def drained(self) -> None:
+        """Wait until the person has read most of what was sent; nobody waits for who is away."""
+        await self.connection.drained()
+
+    def lost(self, error: TcpnetError) -> bool:
+        """Take note that the connection ended; whether its person may still come back."""
+        if not (self.resumable and self._grace and isinstance(error, ConnectionLost)):
+            return False
+        self.away = True
+        self.connection.abort()  # also where it was us who gave it up
+        loop = asyncio.get_running_loop()
+        self._waiting = loop.call_later(self._grace, self._gone, error)
+        return True
+
+    def replace(self, connection: Connection[FromClient]) -> Connection[FromClient]:
+        """Go on with another connection, silent until `returned`; gives the old one."""
+        self.forget()
+        old, self.connection = self.connection, connection
+        self.away = True
+        return old
+
+    def returned(self) -> None:
+        """Say what was kept, and from now on everything."""
+        self.away = False
+        kept, self._kept, self._kept_size = self._kept, [], 0
+        for line in kept:
+            self.connection.send_encoded(line)
+
+    def forget(self) -> None:
+        """Wait for nobody any more."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
