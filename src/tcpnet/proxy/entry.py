@@ -46,7 +46,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """What one asker wants fetched.
+    """What one asker wants fetched: `method` in upper case, `url` as `urls.normalised` spells it.
 
     `client` is the address that the origin may learn; None keeps it private. `default_lifetime`
     (seconds) is how long a 200 that says nothing of freshness may be used; 0 keeps to RFC 9111.

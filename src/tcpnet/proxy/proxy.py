@@ -119,6 +119,7 @@ class WebProxy:
     async def fetch(self, request: PageRequest) -> AsyncGenerator[Answer, None]:
         """Answer one request, whose URL is normalised; a redirect is an answer like others.
 
+        A HEAD is answered from the cache too, unless it says `Cache-Control: no-cache`.
         Leaving the context ends a fetch that nobody else waits for, unless little of it is
         missing. Raises FetchError, also while the answer is iterated.
         """
