@@ -45,8 +45,10 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         receiver: Receiver[Incoming] | None = None,
         *,
         max_outbox: int = MAX_OUTBOX,
+        max_stall: float | None = None,
     ) -> None:
         self.max_outbox = max_outbox
+        self.max_stall = max_stall
         self.receiver = receiver
         self.bytes_in = self.bytes_out = self.frames_in = 0
         self.origin: object = None  # what must live as long as the connection
@@ -61,6 +63,7 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         self._over = False  # nothing more is taken from the peer
         self._awaits_tls = False  # `secure` was said: in clear, nothing more is taken from the peer
         self._room: asyncio.Future[None] | None = None
+        self._stall: asyncio.TimerHandle | None = None
         self._ended: asyncio.Future[None] | None = None
 
     def send(self, *items: Item) -> None:
@@ -68,15 +71,20 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         self.send_encoded(encode(*items))
 
     def send_encoded(self, line: bytes) -> None:
-        """Queue encoded frames. Never waits; whoever reads too slowly is cut off."""
-        if self._transport is None:
-            return
-        if not self._outbox and not self._full:
-            self._pulse.due(self)
-        self._outbox.append(line)
-        self._outbox_size += len(line)
-        if self.unsent > self.max_outbox and not self._over:
+        """Queue encoded frames of one's own dialogue. Never waits.
+
+        Twice the outbox ends the connection: a dialogue waits for `drained` long before.
+        """
+        self._queue(line)
+        if self.unsent > 2 * self.max_outbox and not self._over:
             self._end(SlowConsumer(self.unsent))
+
+    def push(self, lines: bytes) -> bool:
+        """Queue what others say, unless the peer has too much to read already."""
+        if self._transport is None or self.unsent > self.max_outbox:
+            return False
+        self._queue(lines)
+        return True
 
     @property
     def unsent(self) -> int:
@@ -134,15 +142,13 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
     async def drained(self, share: float = 0.25) -> None:
         """Wait until at most `share` of the outbox is in use.
 
-        A quarter: the rest is kept free for what others say while this peer reads.
-        Raises ConnectionLost when the connection ends meanwhile.
+        A quarter: the rest is kept free for what others say while this peer reads. A connection
+        that has ended has nothing that waits.
         """
         while self.unsent > self.max_outbox * share:
             if self._room is None:
                 self._room = asyncio.get_running_loop().create_future()
             await asyncio.shield(self._room)
-            if self._transport is None:
-                raise ConnectionLost("closed")
 
     def pause(self) -> None:
         """Take nothing more from the peer until `resume`; what it sends stays with the kernel."""
@@ -179,13 +185,19 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         try:
             async with asyncio.timeout(FAREWELL):
                 await self.drained(0)
-                self._transport.close()
+                if self._transport is not None:
+                    self._transport.close()
                 await asyncio.shield(self._ended)
-        except (TimeoutError, ConnectionLost):
+        except TimeoutError:
             pass  # a peer that does not read gets no more time: the abort below ends it
         finally:
             if self._transport is not None:
                 self._transport.abort()
+
+    def abort(self) -> None:
+        """End without a word."""
+        if self._transport is not None:
+            self._transport.abort()
 
     def flush_now(self) -> None:
         """Hand everything queued to the transport in one write."""
@@ -226,16 +238,20 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
     def pause_writing(self) -> None:
         """Keep what is sent; called by asyncio when the kernel is full."""
         self._full = True
+        if self.max_stall is not None and self._transport is not None:
+            self._watch_stall(self._transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
         """Go on sending; called by asyncio."""
         self._full = False
+        self._stop_watching()
         self.flush_now()
         self._make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of everything; called by asyncio."""
         self._transport = None
+        self._stop_watching()
         self._outbox.clear()
         self._outbox_size = 0
         self._pulse.forget(self)
@@ -244,6 +260,35 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
             self._ended.set_result(None)
         if not self._over:
             self._end(ConnectionLost(str(exc) if exc else "closed"))
+
+    def _queue(self, lines: bytes) -> None:
+        if self._transport is None:
+            return
+        if not self._outbox and not self._full:
+            self._pulse.due(self)
+        self._outbox.append(lines)
+        self._outbox_size += len(lines)
+
+    def _watch_stall(self, waiting: int) -> None:
+        """Look again after `max_stall` seconds whether the peer took anything.
+
+        The timer runs only while the kernel is full.
+        """
+
+        def look() -> None:
+            left = self._transport.get_write_buffer_size() if self._transport else 0
+            if left < waiting:
+                self._watch_stall(left)
+            elif not self._over:
+                self._end(SlowConsumer(self.unsent))
+
+        assert self.max_stall is not None, "nobody is watched without a limit"
+        self._stall = asyncio.get_running_loop().call_later(self.max_stall, look)
+
+    def _stop_watching(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
 
     def _parse(self) -> None:
         receiver = self.receiver
