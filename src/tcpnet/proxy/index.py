@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -48,7 +49,8 @@ class Index:
 
     def __init__(self) -> None:
         self._pages: OrderedDict[str, Page] = OrderedDict()
-        self._variants: dict[str, tuple[Page, ...]] = {}
+        # Nearly every URL has one page, for which a tuple would be a tenth of what it takes.
+        self._variants: dict[str, Page | tuple[Page, ...]] = {}
         self.size = 0
 
     def __len__(self) -> int:
@@ -66,18 +68,17 @@ class Index:
 
     def variants(self, url: str) -> tuple[Page, ...]:
         """Return the pages of a URL, newest first."""
-        return self._variants.get(url, ())
+        found = self._variants.get(url, ())
+        return found if isinstance(found, tuple) else (found,)
 
     def add(self, page: Page) -> tuple[Page, ...]:
         """Add a page just used, in place of its namesake; return what is one variant too many."""
         if namesake := self._pages.get(page.identifier):
             self.discard(namesake)
+        page.vary = _shared(page.vary)
         self._pages[page.identifier] = page
         self.size += page.size
-        others = self._variants.get(page.url, ())
-        variants = sorted((page, *others), key=_newest_first) if others else (page,)
-        self._variants[page.url] = tuple(variants[:MAX_VARIANTS])
-        surplus = tuple(variants[MAX_VARIANTS:])
+        surplus = self._set_variants(page.url, (page, *self.variants(page.url)))
         for old in surplus:
             self._forget(old)
         return surplus
@@ -94,11 +95,8 @@ class Index:
         if page not in self:
             return False
         self._forget(page)
-        rest = tuple(other for other in self._variants[page.url] if other is not page)
-        if rest:
-            self._variants[page.url] = rest
-        else:
-            del self._variants[page.url]
+        rest = tuple(other for other in self.variants(page.url) if other is not page)
+        self._set_variants(page.url, rest)
         return True
 
     def touch(self, page: Page, now: float) -> None:
@@ -112,7 +110,7 @@ class Index:
         page.requested_at, page.received_at = requested_at, received_at
         page.last_modified = modified
         if page in self:
-            self._variants[page.url] = tuple(sorted(self.variants(page.url), key=_newest_first))
+            self._set_variants(page.url, self.variants(page.url))
 
     def resize(self, page: Page, size: int) -> None:
         """Note the new size of a page's file."""
@@ -123,6 +121,17 @@ class Index:
     def least_used(self) -> Page:
         """Return the page whose last use is longest ago. Raises StopIteration without pages."""
         return next(iter(self._pages.values()))
+
+    def _set_variants(self, url: str, pages: tuple[Page, ...]) -> tuple[Page, ...]:
+        """Note the pages of a URL, newest first; return those that are too many."""
+        if len(pages) > 1:
+            pages = tuple(sorted(pages, key=_newest_first))
+            self._variants[url] = pages[:MAX_VARIANTS]
+        elif pages:
+            self._variants[url] = pages[0]
+        else:
+            del self._variants[url]
+        return pages[MAX_VARIANTS:]
 
     def _forget(self, page: Page) -> None:
         del self._pages[page.identifier]
@@ -173,6 +182,12 @@ class Front:
         """Let a page go."""
         if held := self._held.pop(identifier, None):
             self.size -= _cost(held)
+
+
+@lru_cache(maxsize=256)
+def _shared(vary: Fields) -> Fields:
+    """Return the same object for equal variants: most pages vary alike."""
+    return vary
 
 
 def _newest_first(page: Page) -> float:
