@@ -40,7 +40,7 @@ every_transcript = pytest.mark.parametrize(
 )
 
 # What these stand for has a form of its own.
-SHAPES: Final = {"minute": r"\d{4}-\d\d-\d\d \d\d:\d\d", "hex": r"[0-9a-f]{16}", "id": r"\d{5}"}
+SHAPES: Final = {"minute": r"\d{4}-\d\d-\d\d \d\d:\d\d", "hex": r"[0-9a-f]{16,}", "id": r"\d{5}"}
 
 _LINE: Final = re.compile(
     r"(?:(?P<name>\w+) )?(?P<act>C:|C raw:|S:|S ends|C hangs up)(?: (?P<body>.*))?"
