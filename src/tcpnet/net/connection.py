@@ -61,6 +61,7 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         self._full = False  # the kernel takes no more for now
         self._paused = False  # we take no more for now
         self._over = False  # nothing more is taken from the peer
+        self._cause: TcpnetError | None = None  # why, where it was not us who wanted it
         self._awaits_tls = False  # `secure` was said: in clear, nothing more is taken from the peer
         self._room: asyncio.Future[None] | None = None
         self._stall: asyncio.TimerHandle | None = None
@@ -121,12 +122,14 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         transport = self._transport
         if transport is None:
             raise ConnectionLost("closed")
+        if self._cause is not None:
+            raise self._cause
         if len(self._lines):
             raise ProtocolError(_NOTHING_BEHIND)
         self.flush_now()
         if server_side:
             transport.write(encode(Secure()))
-        self._paused = self._full = True
+        self._full = True
         tls = TlsTransport(transport, self, context, server_side=server_side)
         self._transport = tls
         try:
@@ -152,6 +155,8 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
 
     def pause(self) -> None:
         """Take nothing more from the peer until `resume`; what it sends stays with the kernel."""
+        if self._paused:
+            return
         self._paused = True
         if self._transport is not None and not self._transport.is_closing():
             self._transport.pause_reading()
@@ -321,6 +326,7 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
 
     def _end(self, error: TcpnetError) -> None:
         self._over = True
+        self._cause = error
         self._pulse.forget(self)
         if self.receiver is not None:
             self.receiver.lost(error)
