@@ -1,8 +1,10 @@
 """Slash words of the client's own: a table, and one function each."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Final, cast, get_args
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tcpnet.client.bell import Policy
 from tcpnet.client.desk import Desk
@@ -11,8 +13,7 @@ from tcpnet.client.saving import create
 from tcpnet.errors import UserError
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """A row of the table; what `run` returns goes to the status line."""
 
     word: str

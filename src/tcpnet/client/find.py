@@ -1,6 +1,6 @@
 """A search under way: what is looked for, and where it began. No UI toolkit."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tcpnet.client.view import View
 

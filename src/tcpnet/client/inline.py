@@ -5,9 +5,9 @@ printed is ever painted again, and what the status line says is a line when it c
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
 
+from msgspec.structs import replace
 from prompt_toolkit import Application
 from prompt_toolkit.application import run_in_terminal
 from prompt_toolkit.formatted_text import FormattedText
@@ -81,6 +81,7 @@ def inline(desk: Desk, color: Color, keyboard: Input, output: Output) -> Stage:
     app: Application[None] = Application(
         Arrangement(HSplit([line.window]), focused_element=line.window),
         style=palette.STYLE,
+        include_default_pygments_style=False,
         color_depth=palette.depth(color),
         key_bindings=Keyring(desk, line).inline(),
         clipboard=line.clipboard(),

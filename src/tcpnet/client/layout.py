@@ -6,8 +6,9 @@ Free of any UI toolkit. A role is one of `ROLES`; text of the network is never p
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from tcpnet.client.entry import Entry
 from tcpnet.client.scrollback import Page
@@ -37,8 +38,7 @@ _CACHED: Final = 512
 """Entries laid out that are remembered: a few screens."""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """What the person chose for all entries."""
 
     clock: Callable[[float], str]

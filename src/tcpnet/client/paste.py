@@ -1,8 +1,10 @@
 """What was pasted, and what may become of it before anything is sent. Pure."""
 
 import re
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tcpnet.text import clean, size
 
@@ -15,8 +17,7 @@ _CONTROLS: Final = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _BREAKS: Final = re.compile("\r\n|[\n\r\x0b\x0c\x85\u2028\u2029]")
 
 
-@dataclass(frozen=True, slots=True)
-class Paste:
+class Paste(Struct, frozen=True):
     """Several lines awaiting a decision; `confirmed`: a long one had its first Enter."""
 
     pieces: tuple[str, ...]

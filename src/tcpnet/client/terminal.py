@@ -3,6 +3,7 @@
 `run` is the way in, for the full screen and for inline.
 """
 
+import gc
 import time
 from typing import Final
 
@@ -46,6 +47,8 @@ async def run(
     """Show and take keys until the link has ended; the terminal is left as it was found."""
     desk = desk_for(screen, way, settings)
     keyboard = Keyboard(keyboard or create_input(), time.monotonic)
+    # All that was loaded stays: no collection in the midst of a flood has to look at it.
+    gc.freeze()
     show = inline if settings.mode == "inline" else full_screen
     await show(desk, settings.color, keyboard, output or create_output()).run()
 
@@ -82,6 +85,7 @@ def full_screen(desk: Desk, color: Color, keyboard: Input, output: Output) -> St
             focused_element=line.window,
         ),
         style=palette.STYLE,
+        include_default_pygments_style=False,
         color_depth=palette.depth(color),
         key_bindings=Keyring(desk, line).full_screen(),
         clipboard=line.clipboard(),
