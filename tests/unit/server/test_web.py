@@ -26,6 +26,13 @@ class Site:
     url: str = ""
     asked: list[web.Request] = field(default_factory=list)
     going: asyncio.Event = field(default_factory=asyncio.Event)
+    runner: web.AppRunner | None = None
+
+    async def close(self) -> None:
+        """Be gone."""
+        self.going.set()
+        if self.runner is not None:
+            await self.runner.cleanup()
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Answer by path."""
@@ -35,6 +42,9 @@ class Site:
                 return web.Response(text="a page", headers={"Cache-Control": "max-age=60"})
             case "/plain":
                 return web.Response(text="says nothing of freshness")
+            case "/stale":
+                fields = {"Cache-Control": "max-age=60", "Age": str(2 * 86_400 + 5)}
+                return web.Response(text="an old page", headers=fields)
             case "/private":
                 return web.Response(text="mine", headers={"Cache-Control": "private"})
             case "/hostile":
@@ -47,6 +57,21 @@ class Site:
                 packed = gzip.compress(b"unpacked " * 100)
                 fields = {"Content-Encoding": "gzip", "Content-Type": "text/plain"}
                 return web.Response(body=packed, headers=fields)
+            case "/brotli":
+                fields = {"Content-Encoding": "br", "Content-Type": "text/html"}
+                return web.Response(body=b"\x0b\x02\x80hello\x03", headers=fields)
+            case "/damaged":
+                fields = {"Content-Encoding": "gzip", "Content-Type": "text/html"}
+                return web.Response(body=gzip.compress(b"page" * 9000)[:-20], headers=fields)
+            case "/data.json" | "/archive.tar.gz":
+                packed = gzip.compress(b"[1, 2, 3]" * 1000)
+                kind = "application/json" if request.path == "/data.json" else "application/x-tar"
+                fields = {"Content-Encoding": "gzip", "Content-Type": kind}
+                return web.Response(body=packed, headers=fields)
+            case "/changes":
+                changed = str(len(self.asked))
+                fields = {"Cache-Control": "max-age=60", "ETag": f'"{changed}"'}
+                return web.Response(text=f"text {changed}", headers=fields)
             case "/image":
                 return web.Response(body=bytes(range(256)) * 300, content_type="image/png")
             case "/created":
@@ -87,13 +112,12 @@ async def site() -> AsyncIterator[Site]:
     made = Site()
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", made.serve)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    made.runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await made.runner.setup()
+    await web.TCPSite(made.runner, "127.0.0.1", 0).start()
+    made.url = f"http://127.0.0.1:{made.runner.addresses[0][1]}"
     yield made
-    made.going.set()
-    await runner.cleanup()
+    await made.close()
 
 
 @pytest.fixture
@@ -120,6 +144,18 @@ async def requests(person: Person, line: str) -> None:
     """Send a request by option 4."""
     await person.chooses(4)
     await person.answers("request> ", line)
+
+
+async def taken_home(person: Person) -> tuple[File, bytes]:
+    """The file on offer, and all its bytes."""
+    file: File = await person.gets(File)
+    taken = b""
+    last = False
+    while not last:
+        person.send(Get(id=file.id, offset=len(taken)))
+        piece: Data = await person.gets(Data)
+        taken, last = taken + b64decode(piece.base64), piece.last
+    return file, taken
 
 
 async def test_the_labels_flip_with_the_state(hub: Town) -> None:
@@ -236,13 +272,7 @@ async def test_what_is_no_text_is_named_and_can_be_taken_home(hub: Town, site: S
     async with browsing(hub) as ann:
         await requests(ann, f"GET {site.url}/image")
         await ann.sees("Not shown: image/png, 76,800 bytes.")
-        file: File = await ann.gets(File)
-        taken = b""
-        last = False
-        while not last:
-            ann.send(Get(id=file.id, offset=len(taken)))
-            piece: Data = await ann.gets(Data)
-            taken, last = taken + b64decode(piece.base64), piece.last
+        file, taken = await taken_home(ann)
         await requests(ann, f"GET {site.url}/plain")
         await ann.sees("Success")
         ann.send(Get(id=file.id, offset=0))
@@ -262,6 +292,92 @@ async def test_only_the_start_of_a_huge_page_is_shown_and_all_of_it_offered(site
         await ann.sees("Shown are the first 5 bytes.")
         file: File = await ann.gets(File)
     assert file.size == len("says nothing of freshness")
+
+
+@pytest.mark.parametrize(
+    ("path", "why", "name"),
+    [
+        ("/brotli", "The page is packed as 'br', which cannot be undone.", "brotli.html.br"),
+        ("/damaged", "The page is damaged: its packed form ends early.", "damaged.html.gz"),
+    ],
+)
+async def test_what_cannot_be_unpacked_is_offered_as_it_came(
+    hub: Town, site: Site, path: str, why: str, name: str
+) -> None:
+    """The name says how it is packed."""
+    async with browsing(hub) as ann:
+        await requests(ann, f"GET {site.url}{path}")
+        await ann.sees("Success 200 OK")
+        await ann.sees(why)
+        await ann.sees("Not shown: text/html, ")
+        file, taken = await taken_home(ann)
+
+    assert (file.name, file.size) == (name, len(taken))
+
+
+async def test_a_file_is_taken_home_as_it_was_before_its_transfer(site: Site) -> None:
+    """Packing on the way is undone; an archive stays an archive."""
+    async with town(proxy=LAN | {"show_bytes": 5}) as hub, browsing(hub) as ann:
+        await requests(ann, f"GET {site.url}/data.json")
+        await ann.sees("Shown are the first 5 bytes.")
+        data, unpacked = await taken_home(ann)
+        await requests(ann, f"GET {site.url}/archive.tar.gz")
+        archive, packed = await taken_home(ann)
+
+    assert (data.name, unpacked) == ("data.json", b"[1, 2, 3]" * 1000)
+    assert (archive.name, gzip.decompress(packed)) == ("archive.tar.gz", b"[1, 2, 3]" * 1000)
+
+
+async def test_a_bomb_is_offered_packed(site: Site) -> None:
+    """What would be larger than anything fetched is not unpacked."""
+    limits = LAN | {"show_bytes": 5, "max_bytes": 2000}
+    async with town(proxy=limits) as hub, browsing(hub) as ann:
+        await requests(ann, f"GET {site.url}/data.json")
+        file, taken = await taken_home(ann)
+
+    assert (file.name, len(taken)) == ("data.json.gz", file.size)
+
+
+@pytest.mark.parametrize("path", ["/slow", "/plain"])
+async def test_a_page_that_is_too_large_is_not_fetched(site: Site, path: str) -> None:
+    """Where the site says how large it is, nobody waits for it."""
+    async with town(proxy=LAN | {"max_bytes": 9}) as hub, browsing(hub) as ann:
+        await requests(ann, f"GET {site.url}{path}")
+
+        await ann.sees("Only pages of up to 9 bytes are fetched here.")
+        await ann.asked("Your option")
+
+
+async def test_a_head_comes_from_the_site_and_shows_that_the_page_is_outdated(
+    hub: Town, site: Site
+) -> None:
+    """A stored page is no answer to it; the next GET fetches anew."""
+    async with browsing(hub) as ann:
+        await ann.chooses(1)
+        for method, expected in (
+            ("GET", "text 1"),
+            ("HEAD", "'ETag': '\"2\"'"),
+            ("GET", "text 3"),
+        ):
+            await requests(ann, f"{method} {site.url}/changes")
+            await ann.sees(expected)
+
+    assert [request.method for request in site.asked] == ["GET", "HEAD", "GET"]
+
+
+async def test_a_stale_page_is_shown_with_its_age(hub: Town, site: Site) -> None:
+    """Where the site is gone and the rules allow it."""
+    async with browsing(hub) as ann:
+        await ann.chooses(1)
+        await requests(ann, f"GET {site.url}/stale")
+        await ann.sees("Success 200 OK")
+        await site.close()
+        await requests(ann, f"GET {site.url}/stale")
+        await ann.sees("Success 200 OK (cache)")
+
+        notice = await ann.sees("this one is 2 days old")
+        await ann.sees("an old page")
+    assert notice.message == "The site gave no newer copy: this one is 2 days old."
 
 
 @pytest.mark.parametrize(
@@ -304,6 +420,26 @@ async def test_credentials_are_asked_for_one_request(hub: Town, site: Site) -> N
         await ann.sees("401 Unauthorized.")
 
     assert "hunter2" not in repr(ann.messages())
+
+
+@pytest.mark.parametrize(
+    ("username", "password", "words"),
+    [("jo:se", None, "no colon"), ("jo\x07", None, "control"), ("jo", "p\x00", "control")],
+)
+async def test_credentials_that_cannot_be_sent_are_refused_at_once(
+    hub: Town, site: Site, username: str, password: str | None, words: str
+) -> None:
+    """Before a password is typed for nothing, and before the site is asked."""
+    async with browsing(hub) as ann:
+        await ann.chooses(2)
+        await requests(ann, f"GET {site.url}/login")
+        await ann.answers("Username: ", username)
+        if password is not None:
+            await ann.answers("Password: ", password)
+        await ann.sees(words)
+        await ann.asked("Your option")
+
+    assert site.asked == []
 
 
 async def test_the_origin_learns_the_address_only_when_browsing_is_not_private(

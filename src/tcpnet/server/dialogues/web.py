@@ -10,7 +10,7 @@ import msgspec
 from tcpnet import __version__, text
 from tcpnet.chat.habits import Habits
 from tcpnet.errors import BrokerError, UserError
-from tcpnet.proxy import codings, redirects, targets
+from tcpnet.proxy import codings, credentials, redirects, targets
 from tcpnet.proxy.answers import Answer, Source
 from tcpnet.proxy.entry import Credentials, Fields, PageRequest
 from tcpnet.proxy.failures import FetchError
@@ -26,6 +26,8 @@ _FIELDS: Final = (
     ("Accept-Encoding", codings.ACCEPT_ENCODING),
 )
 _FORM: Final = ("Content-Type", "application/x-www-form-urlencoded")
+# A HEAD tells whether the stored page is outdated, which no cache can.
+_FROM_THE_SITE: Final = ("Cache-Control", "no-cache")
 _HEAD_NOTE: Final = "Note: authentication does not work with HEAD request"
 
 
@@ -126,6 +128,7 @@ async def _request(session: Session, community: Community, switches: Switches) -
         default_lifetime=community.settings.cache.default_lifetime,
     )
     if target.method == "HEAD":
+        request = replace(request, fields=(*_FIELDS, _FROM_THE_SITE))
         await _head(session, community, request, switches)
         return
     if switches.authentication:
@@ -150,8 +153,12 @@ async def _credentials(session: Session, url: str) -> Credentials:
     if urlsplit(url).scheme == "http":
         session.tell("The site is asked without encryption, password included.", kind="notice")
     username = await session.ask("Username: ", key="username")
+    # At once: nobody types a password for a name that cannot be sent.
+    credentials.check(Credentials(username.text, ""))
     password = await session.ask("Password: ", key="password", res_type="secret")
-    return Credentials(username.text, password.text)
+    given = Credentials(username.text, password.text)
+    credentials.check(given)
+    return given
 
 
 async def _form(session: Session) -> bytes:
@@ -219,15 +226,14 @@ async def _show(
     if answer.status == 401 and not switches.authentication:
         return
     if answer.source is Source.STALE:
-        session.tell(f"The site cannot be reached: this copy is {_age(answer)} old.", kind="notice")
+        session.tell(f"The site gave no newer copy: this one is {_age(answer)} old.", kind="notice")
     meter.total = answer.length
 
     def took(size: int) -> None:
         meter.done += size
 
-    limits = community.settings.proxy
-    async with downloaded(request.url, answer, limits.max_bytes, took) as download:
-        await download.shown(session, limits.show_bytes)
+    async with downloaded(request.url, answer, community.settings.proxy, took) as download:
+        await download.shown(session)
     # Known only now: what breaks off is not kept.
     if switches.caching and request.method == "GET" and answer.not_stored and answer.status < 300:
         session.tell(f"Not cached: {answer.not_stored}.", kind="notice")
