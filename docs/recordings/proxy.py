@@ -27,7 +27,7 @@ async def record() -> str:
         await jose.sees(MENU)
         await _browse(jose)
         jose.types("5", "maybe", "y")
-        await jose.sees("8. List chat rooms")
+        await jose.sees("9. Account")
         jose.types("7")
         await jose.ends()
         return settled(jose.shown)

@@ -57,6 +57,15 @@ class Limits(Section, frozen=True):
     outbox_bytes: Count = 256 * 1024
 
 
+class Accounts(Section, frozen=True):
+    """Names and who owns them."""
+
+    idle_days: Count = 30
+    require_password: bool = False
+    failures_per_account: Count = 5
+    failures_per_address: Count = 20
+
+
 class Cache(Section, frozen=True):
     """The pages that are kept."""
 
@@ -81,6 +90,7 @@ class Settings(Section, frozen=True):
     server: Server = Server()
     rooms: Rooms = Rooms()
     limits: Limits = Limits()
+    accounts: Accounts = Accounts()
     cache: Cache = Cache()
     proxy: Proxy = Proxy()
 

@@ -33,6 +33,7 @@ Options Available:
 6. Turn web proxy server on
 7. Disconnect from server
 8. List chat rooms
+9. Account
 
 Your option <enter a number>: """
 
@@ -183,8 +184,8 @@ async def test_a_script_runs_through_all_options(hub: Town) -> None:
         "Waiting for other users to join....\n"
         "Nina> one\nNina> two\nNina closed the chat room 23456.\n"
         f"{MENU}8\nThere are no chat rooms.\n"
-        f"{MENU}x\nPlease enter a number from 1 to 8.\n"
-        "Your option <enter a number>: 99\nPlease enter a number from 1 to 8.\n"
+        f"{MENU}x\nPlease enter a number from 1 to 9.\n"
+        "Your option <enter a number>: 99\nPlease enter a number from 1 to 9.\n"
         "Your option <enter a number>: 7\n"
     )
 

@@ -1,6 +1,8 @@
-"""Accounts: a name, its key and its five-digit id."""
+"""Accounts: a name that stays its owner's, its five-digit id, and what proves it."""
 
+import hmac
 import secrets
+from hashlib import sha256
 from typing import Final
 
 import msgspec
@@ -12,17 +14,55 @@ from tcpnet.chat import names
 from tcpnet.errors import UserError
 
 _KIND: Final = "account"
+_ID: Final = "id"
 _IDS: Final = range(10_000, 100_000)
 _TRIES: Final = 200
 """Random ids tried before the hub counts as full: at 97 % in use, 1 in 400 logins fails."""
 
+MAX_TOKENS: Final = 20
+"""Machines that one account is known on; the one that was used least recently goes first."""
+
 
 class Account(Struct, frozen=True):
-    """Somebody the hub knows; `key` files the name whatever its case."""
+    """Somebody the hub knows; `key` files the name whatever its case.
+
+    `box` makes the mailbox this account's own: whoever has the name later gets another one.
+    """
 
     name: str
     id: int
     key: str
+    box: str = ""
+
+
+class Token(Struct, frozen=True):
+    """What a client keeps to prove the name; only its hash is stored."""
+
+    hash: bytes
+    agent: str
+
+
+class Claim(Struct, frozen=True):
+    """An account and what proves that somebody owns it.
+
+    `seen` is the hub's hour (hours that it ran in all) in which the owner was last there.
+    """
+
+    account: Account
+    tokens: tuple[Token, ...] = ()
+    password: str = ""
+    operator: bool = False
+    seen: int = 0
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether anything proves the name: without it, it is free when nobody holds it."""
+        return bool(self.tokens or self.password)
+
+    def knows(self, token: str) -> bool:
+        """Whether this is one of its tokens."""
+        digest = _digest(token)
+        return any(hmac.compare_digest(kept.hash, digest) for kept in self.tokens)
 
 
 class Accounts:
@@ -30,15 +70,74 @@ class Accounts:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
+        self.hour = 0
+        """Hours that the hub ran in all."""
 
-    async def open(self, name: str) -> Account:
-        """The account of this valid name; a new name gets an id."""
+    async def claim(self, name: str) -> Claim | None:
+        """Who holds this name; None where nobody does."""
+        stored = await self._broker.get(_KIND, names.key(name))
+        return msgspec.json.decode(stored.value, type=Claim) if stored else None
+
+    async def take(self, name: str) -> Claim:
+        """Make an account of a free name. Raises UserError where somebody was faster."""
         key = names.key(name)
-        if (stored := await self._broker.get(_KIND, key)) is not None:
-            return msgspec.json.decode(stored.value, type=Account)
-        account = Account(name=name, id=await self._new_id(key), key=key)
-        await self._broker.put(_KIND, key, msgspec.json.encode(account), expected=0)
-        return account
+        number = await self._new_id(key)
+        account = Account(name=name, id=number, key=key, box=secrets.token_hex(4))
+        claim = Claim(account=account, seen=self.hour)
+        try:
+            await self._broker.put(_KIND, key, msgspec.json.encode(claim), expected=0)
+        except Conflict:
+            await self._broker.remove(_ID, str(account.id))
+            raise UserError(f"The name {name} was taken a moment ago.") from None
+        return claim
+
+    async def keep(self, claim: Claim) -> Claim:
+        """Write a claim down. Raises BrokerError."""
+        await self._broker.put(_KIND, claim.account.key, msgspec.json.encode(claim))
+        return claim
+
+    async def give_token(self, account: Account, agent: str) -> str:
+        """A new secret for one client: 256 random bits, of which only the hash stays here."""
+        token = secrets.token_urlsafe(32)
+        claim = await self.current(account)
+        kept = (*claim.tokens, Token(hash=_digest(token), agent=text.clip(text.clean(agent), 64)))
+        await self.keep(msgspec.structs.replace(claim, tokens=kept[-MAX_TOKENS:]))
+        return token
+
+    async def keep_only(self, account: Account, token: str) -> None:
+        """Forget all tokens but this one."""
+        claim = await self.current(account)
+        kept = tuple(kept for kept in claim.tokens if kept.hash == _digest(token))
+        await self.keep(msgspec.structs.replace(claim, tokens=kept))
+
+    async def set_password(self, account: Account, hashed: str) -> None:
+        """Let this password prove the name, and no other."""
+        claim = await self.current(account)
+        await self.keep(msgspec.structs.replace(claim, password=hashed))
+
+    async def note_seen(self, account: Account) -> None:
+        """Note that the owner is there now."""
+        claim = await self.current(account)
+        if claim.seen != self.hour:
+            await self.keep(msgspec.structs.replace(claim, seen=self.hour))
+
+    async def current(self, account: Account) -> Claim:
+        """What is known of an account now. Raises UserError once it was deleted."""
+        claim = await self.claim(account.key)
+        if claim is None or claim.account.id != account.id:
+            raise UserError("This account was deleted.")
+        return claim
+
+    async def delete(self, account: Account) -> None:
+        """Free a name and its id."""
+        await self._broker.remove(_KIND, account.key)
+        await self._broker.remove(_ID, str(account.id))
+
+    async def lapsed(self, days: float) -> list[Claim]:
+        """Claims without a password whose owners were not there for so many days of the hub."""
+        stored = await self._broker.entries(_KIND)
+        claims = [msgspec.json.decode(entry.value, type=Claim) for entry in stored]
+        return [c for c in claims if not c.password and self.hour - c.seen > days * 24]
 
     async def find(self, recipient: str) -> Account:
         """The account behind a name or an id; raises UserError."""
@@ -48,21 +147,36 @@ class Accounts:
         # Digits alone are always an id, as no name has only digits.
         by_id = wanted.isdecimal()
         key = await self._owner(wanted) if by_id else names.key(wanted)
-        stored = await self._broker.get(_KIND, key) if key else None
-        if stored is None:
+        claim = await self.claim(key) if key else None
+        if claim is None:
             raise UserError(f"There is no user {'with the id' if by_id else 'called'} {wanted}.")
-        return msgspec.json.decode(stored.value, type=Account)
+        return claim.account
+
+    async def load(self) -> None:
+        """Read how long the hub ran."""
+        stored = await self._broker.get("hub", "hours")
+        self.hour = int(stored.value) if stored else 0
+
+    async def an_hour_passed(self) -> None:
+        """Count one more hour that the hub ran."""
+        self.hour += 1
+        await self._broker.put("hub", "hours", str(self.hour).encode())
 
     async def _new_id(self, key: str) -> int:
         for _ in range(_TRIES):
             number = secrets.choice(_IDS)
             try:
-                await self._broker.put("id", str(number), key.encode(), expected=0)
+                await self._broker.put(_ID, str(number), key.encode(), expected=0)
             except Conflict:
                 continue
             return number
         raise UserError("All ids of this hub are in use.")
 
     async def _owner(self, number: str) -> str | None:
-        found = await self._broker.get("id", str(int(number)))
+        found = await self._broker.get(_ID, str(int(number)))
         return found.value.decode() if found else None
+
+
+def _digest(token: str) -> bytes:
+    # Fast is right here: 256 random bits cannot be guessed, however fast one tries.
+    return sha256(token.encode()).digest()

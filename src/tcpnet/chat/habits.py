@@ -30,3 +30,7 @@ class HabitBook:
     async def keep(self, account: Account, habits: Habits) -> None:
         """Write down what the account chose. Raises BrokerError."""
         await self._broker.put(_KIND, account.key, msgspec.json.encode(habits))
+
+    async def forget(self, account: Account) -> None:
+        """Keep nothing of an account that is deleted."""
+        await self._broker.remove(_KIND, account.key)

@@ -58,6 +58,10 @@ class Mailboxes:
 
         self._later.note(_MARK, box, mark)
 
+    async def delete(self, owner: Account) -> None:
+        """Forget all messages of an account that is deleted."""
+        await self._broker.delete_log(_box(owner))
+
     def follow(self, owner: Account, arrived: Callable[[Record], None]) -> Following:
         """Call for each message as it becomes durable, until the following is closed."""
 
@@ -69,4 +73,4 @@ class Mailboxes:
 
 
 def _box(owner: Account) -> str:
-    return f"mail/{owner.key}"
+    return f"mail/{owner.key}/{owner.box}"

@@ -1,37 +1,55 @@
 """Who is online."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tcpnet.chat import names
 from tcpnet.chat.accounts import Account
-from tcpnet.errors import UserError
 
 
 class Presence:
-    """The accounts that are connected now, in the order in which they came."""
+    """The accounts that are connected now, in the order in which they came.
+
+    One account may be connected from several places: it is listed once.
+    """
 
     def __init__(self) -> None:
-        self._online: dict[str, Account | None] = {}
+        self._held: Counter[str] = Counter()
+        self._shown: dict[str, tuple[Account, int]] = {}
 
     def __iter__(self) -> Iterator[Account]:
-        return (account for account in self._online.values() if account)
+        return (account for account, _ in self._shown.values())
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return len(self._shown)
+
+    def holds(self, name: str) -> bool:
+        """Whether somebody has this name now, or is about to."""
+        return names.key(name) in self._held
 
     @contextmanager
     def entering(self, name: str) -> Iterator[None]:
-        """Hold a name from now until the block ends; raises UserError if it is held."""
+        """Hold a name from now until the block ends, alone or beside others who prove it."""
         key = names.key(name)
-        if key in self._online:
-            raise UserError(f"The name {name} is in use. Please choose another one.")
-        self._online[key] = None
+        self._held[key] += 1
         try:
             yield
         finally:
-            del self._online[key]
+            self._held[key] -= 1
+            if not self._held[key]:
+                del self._held[key]
 
-    def show(self, account: Account) -> None:
-        """List an account whose name is held: its person is fully connected."""
-        self._online[account.key] = account
+    @contextmanager
+    def shown(self, account: Account) -> Iterator[None]:
+        """List an account for the length of the block."""
+        _, places = self._shown.get(account.key, (account, 0))
+        self._shown[account.key] = account, places + 1
+        try:
+            yield
+        finally:
+            _, places = self._shown[account.key]
+            if places == 1:
+                del self._shown[account.key]
+            else:
+                self._shown[account.key] = account, places - 1

@@ -1,7 +1,5 @@
 """Rooms: a durable log each, and the seats of those who are in it now."""
 
-import asyncio
-import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,14 +14,12 @@ from tcpnet.broker.base import Broker, Conflict, Following, Record
 from tcpnet.chat import names
 from tcpnet.chat.accounts import Account
 from tcpnet.chat.later import Later
-from tcpnet.errors import BrokerError, UserError
+from tcpnet.errors import UserError
 
 MAX_LINE: Final = 4 * 1024
 """Bytes of one line, in UTF-8."""
 
 _KIND: Final = "room"
-_log = logging.getLogger(__name__)
-_HOUR: Final = 3600.0
 _PAGE: Final = 16  # lines that are encoded, pushed and read together: they fit an outbox
 
 
@@ -141,7 +137,8 @@ class Room:
 
     def is_owner(self, account: Account) -> bool:
         """Whether this account may close the room."""
-        return self.deed.owner.key == account.key
+        # By id too: a name may have changed hands.
+        return (self.deed.owner.key, self.deed.owner.id) == (account.key, account.id)
 
     def has(self, account: Account) -> bool:
         """Whether the account has a seat."""
@@ -293,15 +290,6 @@ class Rooms:
         room.push(self._render(Closed(room.id, by.name)))
         for seat in room.seats:
             seat.dismiss()
-
-    async def watch(self) -> None:
-        """Close rooms that nobody was in for too long; runs for ever."""
-        while True:
-            await asyncio.sleep(_HOUR)
-            try:
-                await self.an_hour_passed()
-            except BrokerError as error:
-                _log.warning("rooms are not closed yet", extra={"error": str(error)})
 
     async def an_hour_passed(self) -> None:
         """Count one more hour for rooms that are empty, and close those that were so too long.

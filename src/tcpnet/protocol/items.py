@@ -36,6 +36,7 @@ class Resume(Body, frozen=True):
 class Hello(Body, frozen=True):
     """Who the client is; its first item.
 
+    `token` proves the name; `keeps_token` says that the client keeps one that it is given.
     `resume` says that the client can come back after a lost connection, and with a session
     that it does so now.
     """
@@ -43,6 +44,8 @@ class Hello(Body, frozen=True):
     protocol: int
     agent: Annotated[str, Meta(max_length=128)]
     id_key: str
+    token: Token | None = None
+    keeps_token: bool = False
     resume: Resume | None = None
 
 
@@ -55,7 +58,7 @@ class Limits(Body, frozen=True):
 
 
 class Welcome(Body, frozen=True):
-    """The name and id that the server assigned."""
+    """The name and id that the server assigned; `token` is to be kept, and proves the name."""
 
     protocol: int
     hub: str
@@ -64,6 +67,7 @@ class Welcome(Body, frozen=True):
     name: str
     resumed: bool
     limits: Limits
+    token: str | None = None
 
 
 class Status(Body, frozen=True):

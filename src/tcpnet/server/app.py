@@ -1,6 +1,8 @@
 """The composition root: everything of a hub, put together and taken apart."""
 
+import asyncio
 import errno
+import logging
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,14 +16,17 @@ from tcpnet.broker.base import Broker
 from tcpnet.broker.embedded import EmbeddedBroker
 from tcpnet.broker.memory import MemoryBroker
 from tcpnet.chat.accounts import Accounts
+from tcpnet.chat.guessing import Guesses
 from tcpnet.chat.habits import HabitBook
+from tcpnet.chat.invitations import Invitations
 from tcpnet.chat.later import Later
 from tcpnet.chat.mailboxes import Mailboxes
+from tcpnet.chat.passwords import Passwords
 from tcpnet.chat.places import Places
 from tcpnet.chat.presence import Presence
 from tcpnet.chat.rooms import Rooms
 from tcpnet.config import Settings
-from tcpnet.errors import ConfigError
+from tcpnet.errors import BrokerError, ConfigError
 from tcpnet.lock import FolderLock
 from tcpnet.net.connection import Connection
 from tcpnet.net.limits import Doorway
@@ -36,6 +41,8 @@ from tcpnet.server import wording
 from tcpnet.server.community import Community
 from tcpnet.server.people import run_session
 from tcpnet.server.tasks import Spawn, owned
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +72,12 @@ async def running(
         web = await house.enter_async_context(WebProxy(pages, origins))
         later = Later()
         house.push_async_callback(later.settle)
-        community = await _community(settings, broker, later, web, origins)
+        passwords = house.enter_context(Passwords())
+        community = await _community(settings, broker, later, web, origins, passwords)
         pulse = Pulse(max_silence=settings.limits.silence_seconds)
         keepers = await house.enter_async_context(owned())
         keepers(later.keep())
-        keepers(community.rooms.watch())
+        keepers(_hours(community))
         keepers(pulse.watch())
         sessions = await house.enter_async_context(owned())
         house.callback(listener.close)  # nobody comes in while the sessions end
@@ -79,6 +87,19 @@ async def running(
             pulse, accept, max_outbox=limits.outbox_bytes, max_stall=limits.stall_seconds or None
         )
         yield Hub(listener.addresses, community)
+
+
+async def _hours(community: Community) -> None:
+    """Count the hours that the hub runs, and end what was left alone for too many of them.
+
+    Hours, not dates: a machine without a clock chip may jump by years. Runs for ever.
+    """
+    while True:
+        await asyncio.sleep(3600)
+        try:
+            await community.an_hour_passed()
+        except BrokerError as error:
+            _log.warning("the hour is not counted", extra={"error": str(error)})
 
 
 @asynccontextmanager
@@ -124,7 +145,12 @@ def _networks(settings: Settings) -> list[Network]:
 
 
 async def _community(
-    settings: Settings, broker: Broker, later: Later, web: WebProxy, origins: Fetcher
+    settings: Settings,
+    broker: Broker,
+    later: Later,
+    web: WebProxy,
+    origins: Fetcher,
+    passwords: Passwords,
 ) -> Community:
     rooms = Rooms(
         broker,
@@ -135,10 +161,13 @@ async def _community(
         max_rooms=settings.rooms.max_rooms,
     )
     await rooms.load()
+    accounts = Accounts(broker)
+    await accounts.load()
+    limits = settings.accounts
     return Community(
         hub=await _hub_id(broker),
         settings=settings,
-        accounts=Accounts(broker),
+        accounts=accounts,
         presence=Presence(),
         mailboxes=Mailboxes(broker, later),
         rooms=rooms,
@@ -146,6 +175,9 @@ async def _community(
         habits=HabitBook(broker),
         web=web,
         origins=origins,
+        passwords=passwords,
+        guesses=Guesses(limits.failures_per_account, limits.failures_per_address),
+        invitations=Invitations(broker),
     )
 
 

@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass, field
 
-from tcpnet.chat.accounts import Accounts
+from tcpnet.chat.accounts import Account, Accounts
+from tcpnet.chat.guessing import Guesses
 from tcpnet.chat.habits import HabitBook
+from tcpnet.chat.invitations import Invitations
 from tcpnet.chat.mailboxes import Mailboxes
+from tcpnet.chat.passwords import Passwords
 from tcpnet.chat.places import Places
 from tcpnet.chat.presence import Presence
 from tcpnet.chat.rooms import Rooms
 from tcpnet.config import Settings
+from tcpnet.protocol.items import Bye
 from tcpnet.proxy.fetcher import Fetcher
 from tcpnet.proxy.proxy import WebProxy
 from tcpnet.server.session import Session
@@ -28,4 +32,31 @@ class Community:
     habits: HabitBook
     web: WebProxy
     origins: Fetcher
+    passwords: Passwords
+    guesses: Guesses
+    invitations: Invitations
     sessions: dict[str, Session] = field(default_factory=dict)
+    """Everybody who is logged in, by session id, also while away."""
+
+    async def forget(self, account: Account) -> None:
+        """Delete an account with its mailbox, and end its sessions. Raises BrokerError."""
+        await self.accounts.delete(account)
+        await self.mailboxes.delete(account)
+        await self.habits.forget(account)
+        self.places.leaves(account)
+        self.end(account, "this account was deleted")
+
+    async def an_hour_passed(self) -> None:
+        """Count an hour, close rooms left empty and free names left alone. Raises BrokerError."""
+        await self.accounts.an_hour_passed()
+        await self.rooms.an_hour_passed()
+        for claim in await self.accounts.lapsed(self.settings.accounts.idle_days):
+            if not self.presence.holds(claim.account.key):
+                await self.forget(claim.account)
+
+    def end(self, account: Account, reason: str, *, but: Session | None = None) -> int:
+        """End the sessions of an account, all but one; how many they were."""
+        found = [s for s in self.sessions.values() if s.account == account and s is not but]
+        for session in found:
+            session.dismiss(Bye(reason=reason, kind="refused"))
+        return len(found)

@@ -7,7 +7,7 @@ from typing import Final
 from tcpnet.errors import BrokerError, UserError
 from tcpnet.server.asking import choose
 from tcpnet.server.community import Community
-from tcpnet.server.dialogues import direct, login, rooms, users, web
+from tcpnet.server.dialogues import account, direct, login, rooms, users, web
 from tcpnet.server.session import Quit, Session
 
 Dialogue = Callable[[Session, Community], Awaitable[None]]
@@ -31,6 +31,7 @@ MENU: Final = (
     Option("Turn web proxy server on", web.browse),
     Option("Disconnect from server", login.leave),
     Option("List chat rooms", rooms.show),
+    Option("Account", account.manage),
 )
 
 HEADING: Final = (

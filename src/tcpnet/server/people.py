@@ -13,7 +13,7 @@ from tcpnet.protocol.items import Bye, FromClient, Resume
 from tcpnet.server.community import Community
 from tcpnet.server.dialogues import login, rooms
 from tcpnet.server.menu import Dialogue, main_menu
-from tcpnet.server.session import Session
+from tcpnet.server.session import Dismissed, Session
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +59,8 @@ async def _talked(session: Session, community: Community) -> Bye | None:
         return Bye(reason=str(error), kind="protocol")
     except SlowConsumer as error:
         return Bye(reason=str(error), kind="slow")
+    except Dismissed as error:
+        return error.bye
     except ConnectionLost as error:
         return Bye(reason=str(error), kind="silent")
     return Bye(reason="goodbye", kind="quit")
@@ -67,7 +69,8 @@ async def _talked(session: Session, community: Community) -> Bye | None:
 def _former(community: Community, resume: Resume, name: str) -> Session | None:
     """The session that somebody comes back to, if it still waits for him."""
     former = community.sessions.get(resume.session)
-    return former if former is not None and former.belongs_to(name) else None
+    fits = former is not None and former.is_resumable and former.belongs_to(name)
+    return former if fits else None
 
 
 async def _first(session: Session, community: Community, resume: Resume | None) -> Dialogue | None:

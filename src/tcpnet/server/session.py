@@ -47,6 +47,14 @@ class Quit(TcpnetError):
     """The person asked to leave."""
 
 
+class Dismissed(TcpnetError):
+    """Somebody else ended this session; `bye` says so to its person."""
+
+    def __init__(self, bye: Bye) -> None:
+        super().__init__(bye.reason)
+        self.bye = bye
+
+
 class Standing(Protocol):
     """What a person is in while a standing question is open, a room say."""
 
@@ -68,6 +76,7 @@ class Session:
     ) -> None:
         self.id = secrets.token_hex(16)
         self.account = Account(name="", id=0, key="")
+        self.agent = self.token = ""
         self.seen: Callable[[int], None] = _nobody
         self.positions: Mapping[str, int] | None = None
         self._attachment = Attachment(connection, grace, self._end)
@@ -109,6 +118,11 @@ class Session:
         """Whether the connection was lost and the person may come back."""
         return self._attachment.away
 
+    @property
+    def is_resumable(self) -> bool:
+        """Whether the person may come back to it."""
+        return self._attachment.resumable
+
     def outlives(self) -> None:
         """Let the session wait for its person when the connection is lost."""
         self._attachment.resumable = True
@@ -127,6 +141,10 @@ class Session:
         connection.receiver = self
         connection.send(hello)
         return old
+
+    def dismiss(self, bye: Bye) -> None:
+        """End the session from outside, with this last word."""
+        self._end(Dismissed(bye))
 
     def fall_behind(self) -> None:
         """Take note that lines were held back: they are handed over when there is room."""

@@ -1,0 +1,50 @@
+"""Failed logins: how many there were lately, and how long the next try has to wait."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from tcpnet.errors import UserError
+
+WINDOW: Final = 60.0
+"""Seconds for which a failure counts."""
+MAX_TRACKED: Final = 10_000
+"""Accounts and addresses remembered; whoever failed least recently is forgotten first."""
+
+
+@dataclass(slots=True)
+class Guesses:
+    """Lets `per_account` and `per_address` tries fail in a minute; times are monotonic seconds.
+
+    A login by token is never asked here: others' failures delay nobody who can prove his name.
+    """
+
+    per_account: int = 5
+    per_address: int = 20
+    _failed: dict[str, deque[float]] = field(default_factory=dict)
+
+    def check(self, account: str, address: str, now: float) -> float:
+        """The seconds that this try has to wait; raises UserError where there were too many."""
+        mine = self._recent(f"account {account}", now)
+        theirs = self._recent(f"address {address}", now)
+        for times, limit in ((mine, self.per_account), (theirs, self.per_address)):
+            if len(times) >= limit:
+                wait = int(times[0] + WINDOW - now) + 1
+                raise UserError(f"There were too many wrong passwords. Try again in {wait} s.")
+        # 0, 0.25, 0.75, 1.75, 3.75 s: a person hardly notices.
+        return 0.25 * ((1 << len(mine)) - 1)
+
+    def failed(self, account: str, address: str, now: float) -> None:
+        """Note a wrong password."""
+        for key in (f"account {account}", f"address {address}"):
+            times = self._failed.pop(key, None) or deque()
+            times.append(now)
+            self._failed[key] = times
+        while len(self._failed) > MAX_TRACKED:
+            del self._failed[next(iter(self._failed))]
+
+    def _recent(self, key: str, now: float) -> deque[float]:
+        times = self._failed.get(key, deque())
+        while times and times[0] <= now - WINDOW:
+            times.popleft()
+        return times
