@@ -16,6 +16,9 @@ SEND_BUFFER: Final = 128 * 1024
 Left alone it swallows megabytes, and a slow reader is noticed only after some 20,000 lines.
 """
 
+_BACKLOG: Final = 1024
+"""Callers that the kernel keeps until they are accepted."""
+
 Accept = Callable[[Connection[FromClient]], None]
 
 
@@ -32,11 +35,14 @@ class Listener:
         """Take a port (0: a free one); whoever dials waits until `open`. Raises OSError."""
         listener = cls()
         server = await asyncio.start_server(
-            listener._accepted, host, port, backlog=1024, start_serving=False
+            listener._accepted, host, port, backlog=_BACKLOG, start_serving=False
         )
         listener._server = server
-        names = [listening.getsockname() for listening in server.sockets]
-        listener.addresses = tuple((str(name[0]), int(name[1])) for name in names)
+        try:
+            listener.addresses = tuple(_listening(taken) for taken in server.sockets)
+        except OSError:
+            server.close()
+            raise
         return listener
 
     async def open(
@@ -92,6 +98,14 @@ async def dial(
             lambda: Connection(codec.from_server(), pulse, receiver), host, port
         )
     return connection
+
+
+def _listening(taken: socket.socket) -> tuple[str, int]:
+    """Let the kernel take calls already: bound alone, a port can still be bound by others."""
+    with socket.fromfd(taken.fileno(), taken.family, taken.type) as twin:
+        twin.listen(_BACKLOG)
+    name = taken.getsockname()
+    return str(name[0]), int(name[1])
 
 
 def _adopt(connection: Connection[FromClient], writer: asyncio.StreamWriter) -> None:
