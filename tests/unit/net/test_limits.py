@@ -1,0 +1,100 @@
+"""How much one peer may do."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tcpnet.net.limits import Bucket, Doorway
+
+
+def test_a_burst_passes_at_once_and_the_rest_at_the_rate() -> None:
+    """Whoever keeps to the waits takes `rate` a second."""
+    bucket = Bucket(rate=10, burst=3)
+
+    waits = [bucket.take(100.0) for _ in range(6)]
+
+    assert waits == pytest.approx([0, 0, 0, 0.1, 0.2, 0.3])
+
+
+def test_a_bucket_empties_with_time() -> None:
+    """After a pause the whole burst is there again, and no more than that."""
+    bucket = Bucket(rate=10, burst=3)
+    for _ in range(3):
+        bucket.take(100.0)
+
+    assert bucket.take(100.1) == pytest.approx(0)
+    assert [bucket.take(1000.0) for _ in range(4)] == pytest.approx([0, 0, 0, 0.1])
+
+
+def test_no_rate_is_no_limit() -> None:
+    """As in tests, where people type faster than people."""
+    bucket = Bucket(rate=0, burst=1)
+
+    assert [bucket.take(100.0) for _ in range(1000)] == [0] * 1000
+
+
+@given(
+    st.floats(0.5, 100),
+    st.integers(1, 50),
+    st.lists(st.floats(0, 5), min_size=1, max_size=200),
+)
+def test_nobody_takes_more_than_burst_and_rate(
+    rate: float, burst: int, pauses: list[float]
+) -> None:
+    """In any stretch from the start, for one who waits as told."""
+    bucket, now = Bucket(rate=rate, burst=burst), 100.0
+
+    for taken, pause in enumerate(pauses, 1):
+        now += pause
+        now += bucket.take(now)
+        assert taken <= burst + rate * (now - 100.0) + 1e-6
+
+
+def test_a_hub_that_is_full_says_how_many_it_takes() -> None:
+    """All addresses together."""
+    doorway = Doorway(total=2, per_address=50)
+    doorway.enter("192.0.2.1")
+    assert doorway.refusal("192.0.2.2") is None
+    doorway.enter("192.0.2.2")
+
+    assert doorway.refusal("192.0.2.3") == "the hub is full: 2 connections"
+    assert len(doorway) == 2
+
+
+def test_an_address_has_a_limit_of_its_own() -> None:
+    """Others are not harmed by it."""
+    doorway = Doorway(total=100, per_address=2)
+    doorway.enter("192.0.2.1")
+    doorway.enter("192.0.2.1")
+
+    assert doorway.refusal("192.0.2.1") == "there are 2 connections from your address already"
+    assert doorway.refusal("192.0.2.2") is None
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.5", "::1"])
+def test_people_on_the_hubs_own_machine_are_not_limited_one_by_one(address: str) -> None:
+    """They share one address."""
+    doorway = Doorway(total=100, per_address=1)
+    doorway.enter(address)
+
+    assert doorway.refusal(address) is None
+
+
+@pytest.mark.parametrize("address", ["", "a-socket", "fe80::1%eth0", "192.0.2.1"])
+def test_any_other_address_is_limited(address: str) -> None:
+    """Also where it is none that we know."""
+    doorway = Doorway(total=100, per_address=1)
+    doorway.enter(address)
+
+    assert doorway.refusal(address) is not None
+
+
+def test_who_leaves_makes_room() -> None:
+    """And nothing is kept of an address that nobody has."""
+    doorway = Doorway(total=1, per_address=1)
+    doorway.enter("192.0.2.1")
+
+    doorway.leave("192.0.2.1")
+
+    assert doorway.refusal("192.0.2.1") is None
+    assert len(doorway) == 0

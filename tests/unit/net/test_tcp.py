@@ -1,0 +1,81 @@
+"""A port of our own, and dialling one."""
+
+import asyncio
+import errno
+
+import pytest
+
+from tcpnet.net import tcp
+from tcpnet.net.connection import Connection
+from tcpnet.net.pulse import Pulse
+from tcpnet.net.tcp import Listener
+from tcpnet.protocol.items import FromClient, Ping, Pong
+from tests.hub import PATIENCE
+from tests.unit.net import memory
+
+
+async def test_a_port_is_taken_before_anybody_is_let_in() -> None:
+    """Whoever dials before `open` waits, and is served then."""
+    heard = memory.Listener()
+    let_in: asyncio.Future[Connection[FromClient]] = asyncio.get_running_loop().create_future()
+
+    def accept(connection: Connection[FromClient]) -> None:
+        connection.receiver = memory.Listener(lambda item: connection.send(Pong(t=item.t)))
+        let_in.set_result(connection)
+
+    with await Listener.bind("127.0.0.1", 0) as listener:
+        ((host, port),) = listener.addresses
+        client = await tcp.dial(host, port, heard)
+        client.send(Ping(t=1.5))
+        await memory.tick()
+        assert not let_in.done()
+
+        await listener.open(Pulse(), accept)
+        async with asyncio.timeout(PATIENCE):
+            server = await let_in
+            await heard.spoken.wait()
+
+        assert heard.items == [Pong(t=1.5)]
+        assert server.peer == host
+        await server.close()
+        await client.close()
+
+
+async def test_a_port_that_is_taken_is_an_error_of_the_system() -> None:
+    """The caller knows how to say it."""
+    with await Listener.bind("127.0.0.1", 0) as listener:
+        with pytest.raises(OSError, match=r"[Aa]ddress") as refusal:
+            await Listener.bind(*listener.addresses[0])
+
+        assert refusal.value.errno == errno.EADDRINUSE
+
+
+async def test_nobody_is_at_a_port_that_was_closed() -> None:
+    """Dialling it is an error of the system, too."""
+    listener = await Listener.bind("127.0.0.1", 0)
+    address = listener.addresses[0]
+    listener.close()
+    listener.close()
+
+    with pytest.raises(ConnectionRefusedError):
+        await tcp.dial(*address, memory.Listener())
+
+
+async def test_a_peer_that_hangs_up_is_lost() -> None:
+    """Its receiver learns it, whoever of the two went."""
+    heard = memory.Listener()
+    gone = memory.Listener()
+    with await Listener.bind("127.0.0.1", 0) as listener:
+
+        def accept(connection: Connection[FromClient]) -> None:
+            connection.receiver = gone
+
+        await listener.open(Pulse(), accept)
+        client = await tcp.dial(*listener.addresses[0], heard)
+
+        await client.close()
+        async with asyncio.timeout(PATIENCE):
+            await gone.ended
+
+    assert [str(error) for error in gone.errors] == ["closed"]
+    assert heard.errors == []
