@@ -19,6 +19,8 @@ TYPED_AT_ONCE: Final = 8
 """Characters in one read that may still have been typed; more with an Enter were pasted."""
 QUIET: Final = 0.2
 """Seconds after a pasted read in which all keys belong to the paste: nobody reacts faster."""
+HOLD: Final = 0.05
+"""Seconds that a line which came at once with its Enter waits for more: alone, it was typed."""
 MARK_WITHIN: Final = 2.0
 """Seconds to wait for the closing mark of a paste of which no more comes."""
 
@@ -39,14 +41,21 @@ class Keyboard(Input):
         self._paste_until = 0.0
         self._ready: Callable[[], None] | None = None
         self._watch: asyncio.TimerHandle | None = None
+        self._held: list[KeyPress] = []
+        self._hold: asyncio.TimerHandle | None = None
         self._held_back = 0
 
     def read_keys(self) -> list[KeyPress]:
         """Keys that were pressed, or the text that was pasted."""
         keys = self._inner.read_keys()
         now = self._clock()
-        text = [key for key in keys if _text_of(key)]
-        if text and (now < self._paste_until or _is_burst(text)):
+        held = self._let_go()
+        text = [key for key in (*held, *keys) if _text_of(key)]
+        if held and not any(_text_of(key) for key in keys):
+            keys = [*held, *keys]
+        elif text and not held and now >= self._paste_until and _is_one_line(text):
+            keys = self._wait_with(keys)
+        elif text and (now < self._paste_until or held or _is_burst(text)):
             self._paste_until = now + QUIET
             keys = [_pasted(text), *(key for key in keys if key.key == Keys.CPRResponse)]
         self._watch_for_mark()
@@ -89,6 +98,27 @@ class Keyboard(Input):
     def close(self) -> None:
         """Close the inner input."""
         self._inner.close()
+
+    def _wait_with(self, keys: list[KeyPress]) -> list[KeyPress]:
+        """Keep a line back for a moment, in case it is the first of several that are pasted.
+
+        What a program types, or a person pastes as one line, goes on after it.
+        """
+        self._held = keys
+        self._hold = asyncio.get_running_loop().call_later(HOLD, self._hold_is_over)
+        return []
+
+    def _hold_is_over(self) -> None:
+        self._hold = None
+        if self._ready is not None:
+            self._ready()
+
+    def _let_go(self) -> list[KeyPress]:
+        held, self._held = self._held, []
+        if self._hold is not None:
+            self._hold.cancel()
+            self._hold = None
+        return held
 
     def _watch_for_mark(self) -> None:
         """Start the clock when a paste begins, and again when more comes than can be typed."""
@@ -138,6 +168,12 @@ def _is_burst(text: list[KeyPress]) -> bool:
     breaks = sum(key.key in _BREAKS for key in text)
     marked = any(key.key == Keys.BracketedPaste for key in text)
     return breaks > 1 or (breaks == 1 and (marked or len(text) - breaks > TYPED_AT_ONCE))
+
+
+def _is_one_line(text: list[KeyPress]) -> bool:
+    """Whether this is a line that came at once with its Enter, and nothing behind it."""
+    breaks = [key for key in text if key.key in _BREAKS or key.key == Keys.BracketedPaste]
+    return breaks == text[-1:] and text[-1].key in _BREAKS and len(text) > TYPED_AT_ONCE
 
 
 def _pasted(keys: Iterable[KeyPress]) -> KeyPress:

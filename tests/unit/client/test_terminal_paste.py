@@ -1,8 +1,10 @@
 """Pastes: nothing of several lines is sent before the person has seen it."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 
 import pytest
+from prompt_toolkit.key_binding import KeyPress
 
 from tcpnet.client.keyboard import QUIET
 from tcpnet.client.screen import State
@@ -213,6 +215,34 @@ async def test_a_short_line_typed_quickly_is_sent(seat: Seat) -> None:
     assert seat.answers == ["12345678"]
 
 
+async def test_a_whole_line_that_comes_at_once_with_its_enter_is_sent(seat: Seat) -> None:
+    """As a program types it; it only waits a moment for more."""
+    seat.keys.send_text("hello everybody here\r")
+    await seat.until(lambda: bool(seat.answers))
+
+    assert seat.answers == ["hello everybody here"]
+    assert seat.typed == ">"
+
+
+async def test_lines_that_follow_at_once_go_to_the_review_together(seat: Seat) -> None:
+    """The first line of an unmarked paste may come in a read of its own."""
+    seat.keys.send_text("the first of three\r")
+    await asyncio.sleep(0)
+    seat.keys.send_text("the second\rthe third\r")
+    await seat.until(lambda: "paste 3 lines" in seat.status)
+
+    assert seat.answers == []
+
+
+async def test_a_key_behind_a_whole_line_does_not_wait_for_it(seat: Seat) -> None:
+    """What is no text ends the wait."""
+    seat.keys.send_text("hello everybody here\r")
+    await asyncio.sleep(0)
+    await seat.press(ctrl("l"))
+
+    assert seat.answers == ["hello everybody here"]
+
+
 async def test_an_enter_hidden_behind_a_paste_sends_nothing(seat: Seat) -> None:
     """A text may hold the closing mark to smuggle one in."""
     await seat.press("\x1b[200~rm x\x1b[201~\r")
@@ -263,3 +293,33 @@ async def test_two_enters_in_one_read_were_pasted(seat: Seat) -> None:
     await seat.until(lambda: seat.typed == "paste> a (+1)")
 
     assert seat.answers == []
+
+
+async def test_a_whole_line_that_comes_alone_is_sent(seat: Seat) -> None:
+    """As a program types, or a hand while the screen was busy."""
+    await seat.press("a line of some length\r")
+
+    assert seat.answers == ["a line of some length"]
+
+
+async def test_a_whole_line_with_more_behind_it_was_pasted(seat: Seat) -> None:
+    """However the reads cut it."""
+    seat.keys.send_text("a line of some length\r")
+    seat.app.input.read_keys = _once_more(seat, "and another\r")
+    await seat.until(lambda: seat.typed == "paste> a line of some length (+1)")
+
+    assert seat.answers == []
+
+
+def _once_more(seat: Seat, text: str) -> Callable[[], list[KeyPress]]:
+    """Read as the keyboard does, and let more come right behind the first read."""
+    read = seat.keyboard.read_keys
+    rest = [text]
+
+    def read_keys() -> list[KeyPress]:
+        keys = read()
+        if rest:
+            seat.keys.send_text(rest.pop())
+        return keys
+
+    return read_keys
