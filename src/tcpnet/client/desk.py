@@ -39,7 +39,7 @@ class Way(Protocol):
     def rtt(self) -> float | None:
         """Seconds that the last ping took."""
 
-    def send(self, *items: FromClient) -> bool:
+    def send(self, *items: FromClient) -> object:
         """Send one frame, if there is a connection."""
 
     def retry_now(self) -> None:
@@ -76,6 +76,8 @@ class Desk:
         """What the person sees asked; an answer goes to this or to nobody."""
         self.notice = ""
         """A sentence for the status line, until the next key."""
+        self.mid_line = False
+        """Whether keys still go to the line that was being typed when a secret was asked."""
         self.reading: View | None = None
         """A page or the help, in place of the talk."""
         self.find: Find | None = None

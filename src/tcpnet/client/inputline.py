@@ -6,6 +6,7 @@ They take turns in one control; what is in the first is never lost to the others
 import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable
+from typing import Final
 
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.clipboard import Clipboard, DummyClipboard, DynamicClipboard, InMemoryClipboard
@@ -32,8 +33,10 @@ from tcpnet.client.paste import Paste, is_one_line, split
 from tcpnet.client.recall import kind_of
 from tcpnet.client.width import steady
 
-ROWS = 5
+ROWS: Final = 5
 """Rows that the input line may grow to."""
+PAUSE: Final = 1.0
+"""Seconds without a key after which a secret asked in the midst of a line gets the keys."""
 
 
 class InputLine:
@@ -42,7 +45,7 @@ class InputLine:
     def __init__(self, desk: Desk, *, stars: bool) -> None:
         """Belong to a desk; `stars`: show one for each hidden character, or else nothing."""
         self._desk = desk
-        self.line = _buffer(self._enter)
+        self.line = _buffer(self._enter, self._note_typing)
         self.secret = _buffer(self._enter)
         self.finding = _buffer(self._stay, self._find)
         self.review = Buffer(read_only=True)
@@ -65,6 +68,7 @@ class InputLine:
             height=Dimension(min=1, max=ROWS),
         )
         self._question: int | None = None
+        self._typed_at = -PAUSE
         self._tabbing = Tabbing()
 
     def clipboard(self) -> Clipboard:
@@ -80,6 +84,9 @@ class InputLine:
             # Half a secret must not answer another question.
             self._question = question
             self.secret.reset()
+            desk.mid_line = desk.hidden and bool(self.line.text)
+        # Whoever types does not look: the rest of a line must not become a password.
+        desk.mid_line = desk.mid_line and desk.clock() - self._typed_at < PAUSE
         if not desk.find:
             self.finding.reset()
         self.control.buffer = self._due()
@@ -174,7 +181,7 @@ class InputLine:
         desk = self._desk
         if desk.find:
             return self.finding
-        if desk.hidden:
+        if desk.hidden and not desk.mid_line:
             return self.secret
         if desk.paste:
             self.review.set_document(Document(desk.paste.gist, 0), bypass_readonly=True)
@@ -184,11 +191,17 @@ class InputLine:
     def _prompt(self) -> StyleAndTextTuples:
         if self._desk.find:
             return [("", "search: ")]
+        if self._desk.mid_line:
+            return [("", "> ")]
         return [("", "paste> " if self._desk.reviewing else steady(self._desk.prompt))]
 
+    def _note_typing(self, _buffer: Buffer) -> None:
+        self._typed_at = self._desk.clock()
+
     def _enter(self, buffer: Buffer) -> bool:
-        taken = self._desk.submit(buffer.text)
-        if taken:
+        if self._desk.mid_line:
+            self._note_typing(buffer)
+        elif self._desk.submit(buffer.text):
             buffer.reset()
         return True  # the buffer keeps or loses its text here, not where it is asked from
 

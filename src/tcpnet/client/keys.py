@@ -134,6 +134,8 @@ class Keyring:
         now = desk.clock()
         if desk.cancel() or desk.close() or self._line.clear():
             self._interrupted_at = None
+        elif desk.screen.client_id is None and desk.question is None:
+            self._break_off()  # nothing was reached yet that could be lost
         elif self._interrupted_at is not None and now - self._interrupted_at < TWICE:
             self._break_off()
         else:

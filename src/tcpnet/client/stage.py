@@ -99,7 +99,7 @@ class Stage:
         screen = self._desk.screen
         if screen.state.phase != "connected":
             self._again = self._loop.call_later(SECOND, self._settle)
-        elif screen.pending:
+        elif screen.pending or self._desk.mid_line:
             self._again = self._loop.call_later(LATE, self._settle)
 
     @contextmanager

@@ -52,7 +52,7 @@ def _connection(desk: Desk) -> Iterator[str]:
             yield "Enter retry now  ^D quit"
         case "lost":
             yield "NOT CONNECTED"
-        case "connecting" | "greeting" if state.attempt > 1:
+        case "connecting" | "greeting" if desk.screen.client_id is not None:
             yield f"NOT CONNECTED, try {state.attempt} since {now - state.since:.0f}s"
         case "connecting" | "greeting":
             yield f"connecting {max(0, now - state.since):.0f}s"
@@ -70,6 +70,8 @@ def _situation(desk: Desk) -> Iterator[str]:
         yield f"{trouble}Up older  Down newer  Enter stay  Esc back"
     elif desk.reviewing:
         yield review(desk.reviewing, desk.question)
+    elif desk.mid_line:
+        yield "PASSWORD asked: pause to type it | your line is kept"
     elif desk.hidden:
         yield "PASSWORD hidden | Enter send  ^C give up"
     elif desk.screen.progress:

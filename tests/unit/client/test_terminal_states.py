@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tcpnet.client.desk import HELD
+from tcpnet.client.inputline import PAUSE
 from tcpnet.client.screen import State
 from tcpnet.protocol.items import Print, Progress, Reply
 from tests.unit.client.seat import (
@@ -61,6 +62,7 @@ async def test_a_secret_does_not_get_what_was_typed_before(seat: Seat) -> None:
     """It comes back afterwards."""
     await seat.hub(room(1))
     await seat.press("half")
+    seat.now += PAUSE
     await seat.hub(ask("Password: ", 2, type_="secret"))
     assert seat.typed == "Password:"
     await seat.enter("hunter2")
@@ -398,3 +400,49 @@ async def test_recalled_lines_are_not_numbers_of_a_menu(seat: Seat) -> None:
     await seat.press(UP)
 
     assert seat.typed == ">"
+
+
+async def test_the_rest_of_a_line_does_not_become_a_password(seat: Seat) -> None:
+    """Whoever is typing when a secret is asked goes on in the line, until a pause."""
+    await seat.hub(room(1))
+    await seat.press("half a")
+    await seat.hub(ask("Password: ", 2, type_="secret"))
+    assert "PASSWORD asked: pause to type it" in seat.status
+    await seat.press(" line", ENTER)
+    assert seat.answers == []
+    assert seat.typed == "> half a line"
+
+    seat.now += PAUSE
+    await seat.until(lambda: seat.typed == "Password:")
+    await seat.enter("hunter2")
+    await seat.hub(room(3))
+
+    assert seat.answers == ["hunter2"]
+    assert seat.typed == "> half a line"
+
+
+async def test_a_secret_is_taken_at_once_by_who_is_not_typing(seat: Seat) -> None:
+    """Also with half a line left from before."""
+    await seat.hub(room(1))
+    await seat.press("half a")
+    seat.now += PAUSE
+    await seat.hub(ask("Password: ", 2, type_="secret"))
+
+    assert seat.typed == "Password:"
+
+
+async def test_ctrl_c_gives_up_connecting() -> None:
+    """There is nothing yet to be asked about twice."""
+    async with seated() as seat:
+        await seat.link(State("connecting", since=1000.0))
+        await seat.press(ctrl("c"))
+
+        assert seat.way.left == ("interrupted", 130)
+
+
+async def test_dialling_again_is_not_called_connecting(seat: Seat) -> None:
+    """The first try after a loss is one of several."""
+    await seat.link(LOST)
+    await seat.link(State("connecting", attempt=1, since=999.0))
+
+    assert "NOT CONNECTED, try 1 since 1s" in seat.status
