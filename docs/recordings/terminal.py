@@ -26,8 +26,8 @@ async def record() -> Shots:
     shots: Shots = []
     with TemporaryDirectory() as folder, ExitStack() as people:
         async with server(Path(folder) / "one", "--ephemeral") as first:
-            alice = people.enter_context(client(first.port, "Alice", rows=18))
-            bob = people.enter_context(client(first.port, "Bob", rows=18))
+            alice = people.enter_context(client(first.port, "Alice", rows=20))
+            bob = people.enter_context(client(first.port, "Bob", rows=20))
             await _join(shots, alice, bob)
             await _look_back(shots, alice, bob)
             await _paste(shots, alice)

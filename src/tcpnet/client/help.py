@@ -25,7 +25,7 @@ KEYS: Final = (
 def help_text(words: "list[tuple[str, str]]") -> str:
     """The page; `words`: each slash word with what it does."""
     lines = ["Keys", *_table(KEYS), ""]
-    lines += ["Words, in a chat room (//text sends /text)", *_table(words), ""]
+    lines += ["Words, in a room and at the menu (//text sends /text)", *_table(words), ""]
     lines += ["A pasted text of several lines is shown for review before anything is sent."]
     return "\n".join(lines)
 
