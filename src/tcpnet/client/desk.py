@@ -148,6 +148,7 @@ class Desk:
                     self._store(event)
                 case Question():
                     pass  # the screen has the last one
+        self.next_lines += self.screen.unsent()
         self._ask(self.screen.question)
         self._use_held()
         return ring

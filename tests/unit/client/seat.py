@@ -133,6 +133,7 @@ class Seat:
         make = inline if mode == "inline" else terminal.full_screen
         self.stage: Stage = make(self.desk, "auto", self.keyboard, self.output)
         self.app: Any = self.stage._app
+        self.stage._pause = 0.0  # what the hub says is painted without waiting for more
         self._news = asyncio.Event()
         self._keys = self._paints = self._mids = 0
         self.app.key_processor.after_key_press += self._count_key

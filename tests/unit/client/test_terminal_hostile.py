@@ -13,7 +13,7 @@ from tcpnet.protocol.items import FromServer, Input, Print, Progress, Welcome
 from tcpnet.text import clean
 from tests.unit.client.seat import PAGE_UP, TAB, WELCOME, Seat, ctrl, room, said, seated
 
-AT_ONCE: Final = 50
+AT_ONCE: Final = 100
 
 FRAGMENTS: Final = (
     *(
@@ -83,13 +83,9 @@ def line(dice: random.Random, number: int) -> FromServer:
             return said(hostile(dice), text + "|", at=dice.choice([1e9, -1e300, 1e300]))
 
 
-@pytest.mark.parametrize(("mode", "lines"), [("full", 10_000), ("inline", 2_000)])
-async def test_nothing_hostile_reaches_the_terminal(
-    mode: str, lines: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(("mode", "lines"), [("full", 10_000), ("inline", 1_000)])
+async def test_nothing_hostile_reaches_the_terminal(mode: str, lines: int) -> None:
     """No control, escape or bidi character of theirs: not in texts, senders, prompts or places."""
-    monkeypatch.setattr("tcpnet.client.terminal.RATE", 1000)
-    monkeypatch.setattr("tcpnet.client.inline.RATE", 1000)
     dice = random.Random(mode)
     async with seated(columns=60, rows=20, mode=mode) as seat:
         await seat.link(State("connected"))
