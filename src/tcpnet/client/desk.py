@@ -91,7 +91,8 @@ class Desk:
         self._obey_word = obey
         self._sent_at: dict[str, float] = {}
         self._asked_above: int | None = None
-        self._saving: Saving | None = None
+        self.saving: Saving | None = None
+        """A file on its way to the disk."""
         self._greeted = False
         self._leaving = False
         self.impatient = False
@@ -229,11 +230,13 @@ class Desk:
         page = self.talk.view.scrollback.page(number)
         if page is None:
             raise UserError("there is no such page: none was long enough to be folded")
+        if not page.text:
+            raise UserError("that page is no longer kept")
         return page
 
     def pull(self, file: File, name: str) -> None:
         """Begin to save an offered file; raises UserError."""
-        self._saving = Saving(file, name)
+        self.saving = Saving(file, name)
         self.way.send(self.screen.get(file.id))
 
     def _ask(self, question: Question | None) -> None:
@@ -326,18 +329,17 @@ class Desk:
             self.next_lines += [*self.screen.unsent(), *self.held]
             self.held.clear()
             self._sent_at.clear()
-            self._saving = None
+            self.saving = None
 
     def _store(self, piece: Piece) -> None:
-        saving = self._saving
+        saving, self.saving = self.saving, None
         if saving is None:
             return
         try:
             if saving.take(piece):
-                self._saving = None
                 self.note(f"saved {saving.name}, {saving.done:,} bytes")
             else:
                 self.way.send(self.screen.get(saving.file.id, saving.done))
+                self.saving = saving
         except UserError as error:
-            self._saving = None
             self.note(str(error))

@@ -35,6 +35,8 @@ class Saving:
         """Write a piece; whether the file is whole now. Raises UserError."""
         if piece.id != self.file.id or piece.offset != self.done:
             return False
+        if self.done + len(piece.content) > self.file.size:
+            raise UserError(f"the hub sends more than the {self.file.size:,} bytes it offered")
         try:
             with self._path.open("ab") as file:
                 file.write(piece.content)

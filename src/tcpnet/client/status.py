@@ -76,6 +76,9 @@ def _situation(desk: Desk) -> Iterator[str]:
         yield "PASSWORD hidden | Enter send  ^C give up"
     elif desk.screen.progress:
         yield progress(desk.screen.progress)
+    elif desk.saving:
+        done, whole = _amount(desk.saving.done), _amount(desk.saving.file.size)
+        yield f"saving {desk.saving.name} {done} of {whole}"
     elif desk.reading:
         yield f"{_below(desk.reading.below)}Esc close"
     elif not desk.view.follows:

@@ -204,6 +204,16 @@ async def test_an_older_page_is_named_by_its_number(seat: Seat, tmp_path: Path) 
     assert target.read_text("utf-8").startswith("older")
 
 
+async def test_a_page_that_gave_way_to_newer_ones_is_not_read(seat: Seat) -> None:
+    """Only so many bytes of them are kept."""
+    for letter in "ab":
+        await seat.hub(Print(message=letter * 5_000_000))
+    await seat.hub(room(2))
+    await seat.enter("/page 2")
+
+    assert "that page is no longer kept" in seat.status
+
+
 async def test_without_a_long_page_there_is_nothing_to_read(seat: Seat) -> None:
     """A sentence says so."""
     await seat.enter("/page")
@@ -211,20 +221,23 @@ async def test_without_a_long_page_there_is_nothing_to_read(seat: Seat) -> None:
     assert "there is no such page" in seat.status
 
 
-async def test_an_offered_file_is_pulled_piece_by_piece(seat: Seat, tmp_path: Path) -> None:
-    """As bytes, each piece asked for after the last."""
-    target = tmp_path / "logo.png"
-    await seat.hub(File(id=3, name="logo.png", media_type="image/png", size=6))
-    await seat.enter(f"/save {target}")
+async def test_an_offered_file_is_pulled_piece_by_piece(
+    seat: Seat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As bytes, each piece asked for after the last; the status says how far it is."""
+    monkeypatch.chdir(tmp_path)
+    await seat.hub(File(id=3, name="page", media_type="image/png", size=6))
+    await seat.enter("/save logo.png")
     await seat.hub(Data(id=3, offset=0, base64="AAEC"))
+    assert "saving logo.png 3 B of 6 B" in seat.status
     await seat.hub(Data(id=3, offset=3, base64="/f7/", last=True))
 
     assert [item for item in seat.way.sent if isinstance(item, Get)] == [
         Get(id=3, offset=0),
         Get(id=3, offset=3),
     ]
-    assert target.read_bytes() == bytes([0, 1, 2, 253, 254, 255])
-    assert f"saved{target},6bytes" in "".join(seat.text.split())
+    assert Path("logo.png").read_bytes() == bytes([0, 1, 2, 253, 254, 255])
+    assert "12:00 -- saved logo.png, 6 bytes" in seat.lines
 
 
 async def test_quit_leaves(seat: Seat) -> None:

@@ -31,6 +31,16 @@ def test_a_piece_of_another_file_or_place_is_left_out(tmp_path: Path, piece: Pie
     assert (tmp_path / "page.html").read_bytes() == b""
 
 
+def test_more_than_was_offered_is_not_written(tmp_path: Path) -> None:
+    """A hub cannot fill the disk."""
+    saving = Saving(OFFER, str(tmp_path / "page.html"))
+
+    with pytest.raises(UserError, match="more than the 6 bytes"):
+        saving.take(Piece(3, 0, b"seven..", last=False))
+
+    assert (tmp_path / "page.html").read_bytes() == b""
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     """A sentence says why."""
     path = tmp_path / "kept"
