@@ -121,7 +121,7 @@ def _save(desk: Desk, argument: str) -> str:
         raise UserError("/save FILE [N]")
     if not number and desk.screen.files:
         desk.pull(list(desk.screen.files.values())[-1], name)
-        return f"saving {name}"
+        return ""  # the status says how far it is
     page = desk.page(_number(number or "1", "/save FILE [N]"))
     path = create(name, page.text.encode())
     kept = "" if page.complete else f" (only the first {path.stat().st_size:,} bytes were kept)"

@@ -236,7 +236,7 @@ async def test_an_offered_file_is_pulled_piece_by_piece(
         Get(id=3, offset=0),
         Get(id=3, offset=3),
     ]
-    assert Path("logo.png").read_bytes() == bytes([0, 1, 2, 253, 254, 255])
+    assert (tmp_path / "logo.png").read_bytes() == bytes([0, 1, 2, 253, 254, 255])
     assert "12:00 -- saved logo.png, 6 bytes" in seat.lines
 
 
