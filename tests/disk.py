@@ -6,7 +6,7 @@ import random
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -84,7 +84,9 @@ class Disk:
         self._swaps = swaps or {}
         self._files: dict[str, int] = {}
         for path in folder.iterdir():
-            self.put(path.name, path.read_bytes())
+            self._put(path.name, path.read_bytes())
+        self.begin = len(self.tape)
+        """How many events are about what was there before."""
         self._vfs = _Recorder(self)
 
     def __enter__(self) -> Disk:
@@ -113,11 +115,6 @@ class Disk:
             for event in self.tape
         )
 
-    def put(self, name: str, content: bytes) -> None:
-        """Have a file that was there before."""
-        file = self.file(name)
-        self.tape += [Written(file, 0, content), Synced(file, names=True)]
-
     def file(self, name: str) -> int:
         """The file that a name stands for, a new one if need be."""
         if name not in self._files:
@@ -129,6 +126,10 @@ class Disk:
         """Let a name stand for nothing."""
         self._files.pop(name, None)
         self.tape.append(Named(name, None))
+
+    def _put(self, name: str, content: bytes) -> None:
+        file = self.file(name)
+        self.tape += [Written(file, 0, content), Synced(file, names=True)]
 
 
 class Remains:
@@ -287,7 +288,8 @@ class _Connection:
         return self._run(lambda: self._opened.executemany(sql, map(tuple, parameters)))
 
     def close(self) -> None:
-        with _translated():
+        # Only apsw tells of a sync that failed at the last checkpoint; it has closed all the same.
+        with suppress(apsw.IOError):
             self._opened.close()
 
     def _run(self, statement: Callable[[], Iterable[Any]]) -> _Rows:

@@ -167,7 +167,7 @@ def moments(
 ) -> Iterator[tuple[dict[str, bytes], Ledger]]:
     """What is left after cuts at so many moments, and what was told until then."""
     remains, at = Remains(), 0
-    for moment in sorted(dice.choices(range(len(disk.tape) + 1), k=cuts)):
+    for moment in sorted(dice.choices(range(disk.begin, len(disk.tape) + 1), k=cuts)):
         for event in disk.tape[at:moment]:
             remains.take(event, dice)
             if isinstance(event, Told):
