@@ -10,11 +10,12 @@ from msgspec import Struct
 
 from tcpnet import text
 from tcpnet.broker.base import Broker, Conflict
-from tcpnet.chat import names
+from tcpnet.chat import lookalikes, names
 from tcpnet.errors import UserError
 
 _KIND: Final = "account"
 _ID: Final = "id"
+_LOOK: Final = "look"
 _IDS: Final = range(10_000, 100_000)
 _TRIES: Final = 200
 """Random ids tried before the hub counts as full: at 97 % in use, 1 in 400 logins fails."""
@@ -81,6 +82,9 @@ class Accounts:
     async def take(self, name: str) -> Claim:
         """Make an account of a free name. Raises UserError where somebody was faster."""
         key = names.key(name)
+        look = await self._broker.claim(_LOOK, lookalikes.clash_key(name), key)
+        if look != key:
+            raise UserError(f"The name {name} looks like one that somebody else has.")
         number = await self._new_id(key)
         account = Account(name=name, id=number, key=key, box=secrets.token_hex(4))
         claim = Claim(account=account, seen=self.hour)
@@ -132,6 +136,7 @@ class Accounts:
         """Free a name and its id."""
         await self._broker.remove(_KIND, account.key)
         await self._broker.remove(_ID, str(account.id))
+        await self._broker.release(_LOOK, lookalikes.clash_key(account.name), account.key)
 
     async def lapsed(self, days: float) -> list[Claim]:
         """Claims without a password whose owners were not there for so many days of the hub."""
@@ -146,7 +151,7 @@ class Accounts:
             raise UserError("Nobody was named.")
         # Digits alone are always an id, as no name has only digits.
         by_id = wanted.isdecimal()
-        key = await self._owner(wanted) if by_id else names.key(wanted)
+        key = await self._owner(wanted) if by_id else _possible_key(wanted)
         claim = await self.claim(key) if key else None
         if claim is None:
             raise UserError(f"There is no user {'with the id' if by_id else 'called'} {wanted}.")
@@ -175,6 +180,14 @@ class Accounts:
     async def _owner(self, number: str) -> str | None:
         found = await self._broker.get(_ID, str(int(number)))
         return found.value.decode() if found else None
+
+
+def _possible_key(name: str) -> str | None:
+    """What a name is filed under; None for what cannot be one, so nobody has it."""
+    try:
+        return names.key(name)
+    except UserError:
+        return None
 
 
 def _digest(token: str) -> bytes:

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from typing import Final
 
+from tcpnet.chat import lookalikes
 from tcpnet.errors import UserError
 
 MAX_NAME: Final = 32
@@ -30,12 +31,13 @@ def person(name: str) -> str:
     )
     if any(foreign) or "L" not in kinds or kinds[0] == "M":
         raise UserError("A name has letters, digits, '-', '_' and '.', and at least one letter.")
+    lookalikes.key(shown)
     return shown
 
 
 def key(name: str) -> str:
-    """Under what a name is filed: two names with one key are one name."""
-    return unicodedata.normalize("NFKC", name.strip()).casefold()
+    """What a name is filed under, whatever its case; raises UserError for what is no name."""
+    return lookalikes.key(name.strip())
 
 
 def room(room_id: str) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final, Protocol
 
@@ -111,7 +111,9 @@ class Session:
 
     def belongs_to(self, name: str) -> bool:
         """Whether this is the name under which the person logged in."""
-        return self.account.key == names.key(name)
+        with suppress(UserError):
+            return self.account.key == names.key(name)
+        return False
 
     @property
     def is_away(self) -> bool:

@@ -256,3 +256,17 @@ async def test_a_password_that_will_not_do_changes_nothing(
     await nina.asked("Your option")
     await nina.chooses(9)
     await nina.sees("1. Set a password")
+
+
+@pytest.mark.parametrize("twin", ["A1ice", "AIice", "Аlice", "ALICE\u0301"[:5] + "\u0301"])
+async def test_two_names_that_look_alike_cannot_both_exist(hub: Town, twin: str) -> None:
+    """Whoever came first has the look, too, also while away."""
+    alice, _ = await comes(hub, "Alice")
+    await goes(alice)
+
+    eve = await knocks(hub, twin)
+
+    if twin.startswith("ALICE"):
+        await eve.gets(Welcome)
+    else:
+        await eve.sees(f"The name {twin} looks like one that somebody else has.")
