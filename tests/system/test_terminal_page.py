@@ -36,7 +36,7 @@ def test_every_flag_and_setting_is_told() -> None:
     """Those of the command as it is."""
     actions = [each for each in _parser()._actions if not isinstance(each, argparse._HelpAction)]
     flags = [option for action in actions for option in action.option_strings]
-    settings = set(Settings.__struct_fields__) - {"answers"}
+    settings = set(Settings.__struct_encode_fields__) - {"answers"}
 
     assert [flag for flag in flags if f"`{flag}" not in TEXT] == []
     assert [key for key in settings if f"`{key}`" not in TEXT] == []

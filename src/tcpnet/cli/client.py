@@ -30,7 +30,7 @@ _STATUSES: Final = """exit status:
   2  wrong usage or settings
   3  could not connect
   4  the connection was lost
-  5  refused by the hub
+  5  refused by the hub, or the hub itself: its key has changed, or it does not encrypt
   6  the two did not understand each other
   129, 130, 143  hang-up, interrupt, termination"""
 
@@ -78,6 +78,15 @@ def _parser() -> argparse.ArgumentParser:
         help="leave when the connection is lost",
     )  # fmt: skip
     add("--timeout", metavar="S", type=float, help="seconds to wait for the hub (default: 10)")
+    add(
+        "--clear", action="store_const", const=True,
+        help="talk to a hub elsewhere that does not encrypt; others can read along",
+    )  # fmt: skip
+    add(
+        "--forget", metavar="HOST[:PORT]",
+        help="forget the key of this hub, and do nothing else; its next key is taken as its first",
+    )  # fmt: skip
+    add("--state-dir", dest="state-dir", metavar="DIR", help="where the keys of hubs are kept")
     add("--config", metavar="FILE", help="settings file (TOML), instead of the usual one")
     add("--log", metavar="FILE", help="write what happens to the connection here")
     add(
@@ -104,6 +113,8 @@ def _run(options: argparse.Namespace) -> int:
     if options.print_config:
         print("\n".join(settings.render(chosen, origins)))
         return 0
+    if options.forget is not None:
+        return _forget(chosen, options.forget)
     return _talk(replace(chosen, mode=_view_for(chosen.mode)))
 
 
@@ -114,7 +125,7 @@ def _flags(options: argparse.Namespace) -> dict[str, Any]:
     given = {
         key: value
         for key, value in vars(options).items()
-        if value is not None and key not in ("address", "config", "print_config")
+        if value is not None and key not in ("address", "config", "forget", "print_config")
     }
     if options.port is not None:
         given["port"] = port_number(options.port)
@@ -126,6 +137,20 @@ def _flags(options: argparse.Namespace) -> dict[str, Any]:
         if port is not None:
             given["port"] = port
     return given
+
+
+def _forget(chosen: "Settings", hub: str) -> int:
+    """Know a hub no longer, and say what was known."""
+    from tcpnet.client.address import DEFAULT_PORT, Address, split
+    from tcpnet.client.app import known_hubs
+
+    host, port = split(hub)
+    address = Address(host, port or DEFAULT_PORT)
+    key = known_hubs(chosen).forget(address)
+    if key is None:
+        return _complain(f"no key of {address} is known", USAGE)
+    print(f"The key of {address} is forgotten: {key}")
+    return 0
 
 
 def _view_for(mode: "Mode") -> "Mode":

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,13 +10,15 @@ from types import FrameType
 from typing import Final, TextIO
 
 from tcpnet.client.address import Address
+from tcpnet.client.known_hubs import NAME, KnownHubs
 from tcpnet.client.link import Link, Listener
 from tcpnet.client.ndjson import Ndjson
 from tcpnet.client.plain import Plain
 from tcpnet.client.screen import Screen, State
-from tcpnet.client.settings import Settings
+from tcpnet.client.settings import Settings, state_folder
 from tcpnet.client.stdin import Source
 from tcpnet.client.trace import Trace
+from tcpnet.client.trust import Trust
 
 TERMINAL: Final = "tcpnet.client.terminal"
 """Not imported above: the plain views never load its toolkit."""
@@ -47,6 +50,7 @@ async def live(
         address,
         name,
         listeners,
+        Trust(known_hubs(settings), clear=settings.clear),
         timeout=settings.timeout,
         tries=(None if watched else TRIES) if settings.reconnect else 0,
         trace=record.sent if record else None,
@@ -65,6 +69,11 @@ async def live(
                 await terminal.run(screen, link, settings)
             link.leave()
     return screen.state
+
+
+def known_hubs(settings: Settings) -> KnownHubs:
+    """The hubs that this person has met."""
+    return KnownHubs(state_folder(settings, os.environ) / NAME)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The way to the hub: dial, greet, stay alive, dial again.
 
-    link = Link(address, "Nina", [screen])
+    link = Link(address, "Nina", [screen], Trust(KnownHubs(path)))
     async with asyncio.TaskGroup() as group:
         group.create_task(link.run())       # dials at once; the view may still be loading
         ...
@@ -20,6 +20,7 @@ from typing import Final, Protocol
 
 from tcpnet.client.address import Address
 from tcpnet.client.screen import State
+from tcpnet.client.trust import Trust
 from tcpnet.client.visit import LEFT, LOST, REFUSED, UNREACHABLE, End, Liveness, Visit
 from tcpnet.protocol.items import FromClient, FromServer, Welcome
 
@@ -50,6 +51,7 @@ class Link:
         address: Address,
         name: str,
         listeners: Sequence[Listener],
+        trust: Trust,
         *,
         timeout: float = 10.0,
         tries: int | None = None,
@@ -61,13 +63,14 @@ class Link:
         self.name = name
         """Asked for in the next greeting: what the hub gave last."""
         self.timeout = timeout
-        """Seconds for a dial, and again for the hub's first word."""
+        """Seconds for a dial, again for TLS, and again for the hub's first word."""
         self.tries = tries
         """Dials after a loss before it gives up; None for no end, 0 for none at all."""
         self.first_pause = first_pause
         self.liveness = liveness
         self.state = State("connecting")
         self._listeners = listeners
+        self._trust = trust
         self._trace = trace
         self._visit: Visit | None = None
         self._left: End | None = None
@@ -142,8 +145,9 @@ class Link:
         since = self._since or _now()
         self._visit = Visit(
             self.name,
+            trust=self._trust,
             hear=self._hear,
-            on_greeted=lambda: self._tell(State("greeting", self._attempt, since)),
+            on_greeted=lambda note: self._tell(State("greeting", self._attempt, since, note=note)),
             liveness=self.liveness,
             trace=self._trace,
         )

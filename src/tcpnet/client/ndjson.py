@@ -67,6 +67,8 @@ class Ndjson:
         line: dict[str, object] = {"type": "state", "state": state.phase}
         if state.reason:
             line["reason"] = state.reason
+        if state.note:
+            line["note"] = state.note
         if state.retry_at is not None:
             line["attempt"] = state.attempt
             line["retry-in"] = round(max(0.0, state.retry_at - self._loop.time()), 3)

@@ -57,6 +57,8 @@ class State(Struct, frozen=True):
     """While lost: when the next dial begins; None if there will be none."""
     reason: str = ""
     """While lost or ended: why, for the person. Harmless."""
+    note: str = ""
+    """While greeting: what the person should know of the connection. Harmless."""
     status: int | None = None
     """Once ended: the exit status."""
 
@@ -199,6 +201,8 @@ class Screen:
         was, self.state = self.state, state
         if state.phase in ("lost", "ended") and was.phase in ("greeting", "connected"):
             self._lose(state, now)
+        if state.note:
+            self._say(state.note, "state", now)
         self._fresh.append(state)
         self.on_change()
 

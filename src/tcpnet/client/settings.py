@@ -33,6 +33,10 @@ class Settings(Struct, frozen=True, rename="kebab"):
     reconnect: bool = True
     timeout: Annotated[float, Meta(gt=0, le=3600)] = 10.0
     """Seconds for a dial, and again for the hub's first word."""
+    clear: bool = False
+    """Talk to a hub elsewhere that does not encrypt."""
+    state_dir: str = ""
+    """Where the keys of hubs are kept; empty for the usual place."""
     log: str = ""
     trace: str = ""
     answers: tuple[str, ...] = ()
@@ -66,14 +70,34 @@ def load(
 
 def usual_path(environ: Mapping[str, str], platform: str = sys.platform) -> Path:
     """Where the settings file is, by the custom of the platform."""
-    home = Path(environ.get("USERPROFILE" if platform == "win32" else "HOME", "~"))
     if platform == "win32":
-        folder = Path(environ.get("APPDATA") or home / "AppData" / "Roaming")
-    elif platform == "darwin":
-        folder = home / "Library" / "Application Support"
+        folder = _folder(environ, platform, "APPDATA", "AppData", "Roaming")
     else:
-        folder = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
+        folder = _folder(environ, platform, "XDG_CONFIG_HOME", ".config")
     return folder / "tcpnet" / "client.toml"
+
+
+def state_folder(
+    settings: Settings, environ: Mapping[str, str], platform: str = sys.platform
+) -> Path:
+    """Where the client keeps what it has learnt; by the custom of the platform unless it is set.
+
+    As platformdirs has it, which would take longer to load than all the rest of this.
+    """
+    if settings.state_dir:
+        return Path(settings.state_dir)
+    if platform == "win32":
+        folder = _folder(environ, platform, "LOCALAPPDATA", "AppData", "Local")
+    else:
+        folder = _folder(environ, platform, "XDG_STATE_HOME", ".local", "state")
+    return folder / "tcpnet"
+
+
+def _folder(environ: Mapping[str, str], platform: str, variable: str, *usual: str) -> Path:
+    home = Path(environ.get("USERPROFILE" if platform == "win32" else "HOME", "~"))
+    if platform == "darwin":
+        return home / "Library" / "Application Support"
+    return Path(environ.get(variable) or home.joinpath(*usual))
 
 
 def render(settings: Settings, origins: Mapping[str, str]) -> Iterator[str]:
@@ -114,7 +138,7 @@ def _from_environment(environ: Mapping[str, str]) -> Source:
     if environ.get("TCPNET_INLINE", "0") not in ("", "0"):
         values["mode"] = "inline"
     for key in sorted(_SETTABLE):
-        variable = ENVIRONMENT + key.upper()
+        variable = ENVIRONMENT + key.upper().replace("-", "_")
         if variable in environ:
             values[key] = _Words(environ[variable])
     return Source("environment", values)

@@ -11,9 +11,10 @@ from msgspec import Struct
 from tcpnet import __version__
 from tcpnet.client.address import Address
 from tcpnet.client.resolve import resolve
+from tcpnet.client.trust import Dismissed, Request, Trust, Unsafe
 from tcpnet.errors import ProtocolError, TcpnetError
 from tcpnet.net import tcp
-from tcpnet.net.connection import Connection
+from tcpnet.net.connection import Connection, Receiver
 from tcpnet.protocol.items import (
     PROTOCOL,
     Bye,
@@ -22,6 +23,7 @@ from tcpnet.protocol.items import (
     Hello,
     Ping,
     Pong,
+    Secure,
     Status,
     Welcome,
 )
@@ -64,25 +66,30 @@ class Visit:
         self,
         name: str,
         *,
+        trust: Trust,
         hear: Callable[[FromServer], None],
-        on_greeted: Callable[[], None],
+        on_greeted: Callable[[str], None],
         liveness: Liveness,
         trace: Callable[[FromClient], None] | None = None,
     ) -> None:
         self.name = name
         self.welcomed = False
         self.rtt: float | None = None
+        self.key: str | None = None
+        """The fingerprint of the hub's key; None in clear."""
+        self._trust = trust
         self._hear = hear
         self._on_greeted = on_greeted
         self._liveness = liveness
         self._trace = trace
         self._connection: Connection[FromServer] | None = None
+        self._greets = False
         self._end: asyncio.Future[End] = asyncio.get_running_loop().create_future()
 
     async def last(self, address: Address, within: float) -> End:
         """Dial, greet and stay until it ends, which it does with `bye` where that makes sense.
 
-        `within`: seconds for the dial, and again for the hub's first word.
+        `within`: seconds for the dial, again for TLS, and again for the hub's first word.
         """
         end = End("interrupted", farewell=True)
         try:
@@ -96,8 +103,8 @@ class Visit:
         return end
 
     def send(self, *items: FromClient) -> bool:
-        """Send one frame, if there is a connection. Never waits."""
-        if self._connection is None or self._end.done():
+        """Send one frame, if there is a connection that may be spoken over. Never waits."""
+        if self._connection is None or not self._greets or self._end.done():
             return False
         self._connection.send(*items)
         if self._trace:
@@ -154,26 +161,58 @@ class Visit:
 
     async def _live(self, address: Address, within: float) -> None:
         try:
-            async with asyncio.timeout(within):
-                self._connection = await self._dialled(address, within)
+            connection, note = await self._reached(address, within)
         except TimeoutError:
             self.leave(End(f"no answer within {within:g} s", UNREACHABLE))
         except OSError as error:
             self.leave(End(_why(error), UNREACHABLE))
+        except Unsafe as error:
+            self.leave(End(str(error), REFUSED))
+        except Dismissed as error:
+            self.leave(self._dismissed(error.bye))
+        except TcpnetError as error:
+            self.lost(error)
         else:
-            self._on_greeted()
+            self._on_greeted(note)
+            self._greets = True
             self.send(Hello(protocol=PROTOCOL, agent=AGENT, id_key=self.name))
-            await self._watch(self._connection, within)
+            await self._watch(connection, within)
 
-    async def _dialled(self, address: Address, within: float) -> Connection[FromServer]:
+    async def _reached(self, address: Address, within: float) -> tuple[Connection[FromServer], str]:
+        """Dial, and go on under TLS, or in clear where that may be; what to tell the person."""
+        request = Request()
+        connection = await self._dialled(address, within, request)
+        number = connection.peer
+        if self._trace:
+            self._trace(Secure())
+        async with asyncio.timeout(within):
+            self.key = await request.made(connection)
+        if self.key is None:
+            note = self._trust.judge_clear(address, number)
+            await connection.close()  # a hub without TLS has said bye
+            return await self._dialled(address, within, self), note
+        note = self._trust.judge(address, number, self.key)
+        self._pass_on(Secure())
+        connection.receiver = self
+        connection.resume()
+        return connection, note
+
+    async def _dialled(
+        self, address: Address, within: float, receiver: Receiver[FromServer]
+    ) -> Connection[FromServer]:
         failure: OSError = OSError(f"{address.host} has no address")
-        numbers = await resolve(address)
-        for number in numbers:
-            try:
+        async with asyncio.timeout(within):
+            numbers = await resolve(address)
+            for number in numbers:
                 # A share each: one that never answers must not use up the time of the others.
-                return await tcp.dial(number, address.port, self, within=within / len(numbers))
-            except OSError as error:
-                failure = error
+                share = within / len(numbers)
+                try:
+                    dialled = await tcp.dial(number, address.port, receiver, within=share)
+                except OSError as error:
+                    failure = error
+                else:
+                    self._connection = dialled
+                    return dialled
         raise failure
 
     async def _watch(self, connection: Connection[FromServer], within: float) -> None:
@@ -184,7 +223,8 @@ class Visit:
         """
         loop = asyncio.get_running_loop()
         step = min(self._liveness.ping_after, within) / 4
-        heard, silence, pinged = 0, 0.0, False
+        before_hello = heard = connection.bytes_in
+        silence, pinged = 0.0, False
         while True:
             before = loop.time()
             await asyncio.sleep(step)
@@ -192,9 +232,10 @@ class Visit:
                 heard, silence, pinged = connection.bytes_in, 0.0, False
                 continue
             silence += min(loop.time() - before, 2 * step)
-            if silence >= (self._liveness.max_silence if heard else within):
+            answered = heard != before_hello
+            if silence >= (self._liveness.max_silence if answered else within):
                 self.leave(End(f"nothing was heard for {silence:.0f} s"))
-            elif heard and not pinged and silence >= self._liveness.ping_after:
+            elif answered and not pinged and silence >= self._liveness.ping_after:
                 pinged = self.send(Ping(t=loop.time()))
 
 

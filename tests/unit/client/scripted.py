@@ -10,7 +10,17 @@ from typing import Any
 
 from tcpnet.client.address import Address
 from tcpnet.protocol import codec
-from tcpnet.protocol.items import FromClient, Hello, Input, Item, Limits, Status, Welcome
+from tcpnet.protocol.items import (
+    Bye,
+    FromClient,
+    Hello,
+    Input,
+    Item,
+    Limits,
+    Secure,
+    Status,
+    Welcome,
+)
 
 PATIENCE = 20 * float(os.environ.get("TCPNET_TEST_PATIENCE", "1"))
 """Seconds until a wait counts as failed."""
@@ -50,6 +60,14 @@ class Caller:
     def says_raw(self, data: bytes) -> None:
         """Send bytes as they are."""
         self._writer.write(data)
+
+    async def asks_for_tls(self) -> bool:
+        """Whether the first line is `secure`, which is taken if so."""
+        self._items += self._decoder.decode(await self._reader.readline() or b'{"headers": []}')
+        if self._items != [Secure()]:
+            return False
+        self._items.clear()
+        return True
 
     async def gets(self, kind: type[Any]) -> Any:
         """The next item, which must be of this kind."""
@@ -99,9 +117,15 @@ class ScriptedHub:
     async def opens(self) -> None:
         """Listen, on the same port as before if there was one."""
 
-        def came(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def came(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             self._writers.append(writer)
-            self._callers.put_nowait(Caller(reader, writer))
+            caller = Caller(reader, writer)
+            if await caller.asks_for_tls():
+                # As hubs without TLS do: the same client comes again at once, in clear.
+                caller.says(Bye(reason="no TLS here", kind="protocol"))
+                caller.hangs_up()
+            else:
+                self._callers.put_nowait(caller)
 
         self._server = await asyncio.start_server(came, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from tcpnet.client.address import Address
+from tcpnet.client.known_hubs import KnownHubs
 from tcpnet.client.link import Link, Listener
 from tcpnet.client.screen import State
+from tcpnet.client.trust import Trust
 from tcpnet.client.visit import BROKEN, LEFT, LOST, REFUSED, UNREACHABLE, Liveness
 from tcpnet.errors import ProtocolError
 from tcpnet.protocol.items import (
@@ -22,6 +24,7 @@ from tcpnet.protocol.items import (
     Pong,
     Print,
     Reply,
+    Secure,
     Status,
     Welcome,
 )
@@ -80,7 +83,7 @@ async def linked(
 ) -> AsyncIterator[tuple[Link, asyncio.Task[int]]]:
     """A link that runs; what is left of it at the end is cancelled."""
     address = hub if isinstance(hub, Address) else hub.address
-    link = Link(address, "Nina", [ear], **{"first_pause": SOON, **more})
+    link = Link(address, "Nina", [ear], Trust(KnownHubs()), **{"first_pause": SOON, **more})
     async with asyncio.TaskGroup() as group:
         running = group.create_task(link.run())
         yield link, running
@@ -401,7 +404,7 @@ async def test_leaving_does_not_wait_for_a_dial(hub: ScriptedHub) -> None:
 async def test_who_leaves_before_the_dial_never_dials() -> None:
     """Not even to an address that would not answer."""
     ear = Ear()
-    link = Link(Address("192.0.2.1", 1), "Nina", [ear])
+    link = Link(Address("192.0.2.1", 1), "Nina", [ear], Trust(KnownHubs()))
 
     link.leave()
 
@@ -436,7 +439,7 @@ async def test_a_cancelled_link_says_bye(hub: ScriptedHub) -> None:
 
 async def test_nothing_is_sent_without_a_connection() -> None:
     """The caller is told that it was not."""
-    link = Link(Address(), "Nina", [Ear()])
+    link = Link(Address(), "Nina", [Ear()], Trust(KnownHubs()))
 
     assert not link.send(Pong(t=1.0))
 
@@ -451,4 +454,4 @@ async def test_what_is_sent_is_traced(hub: ScriptedHub) -> None:
         link.send(Pong(t=1.0))
         await caller.gets(Pong)
 
-    assert [type(item) for item in sent] == [Hello, Status, Pong]
+    assert [type(item) for item in sent] == [Secure, Hello, Status, Pong]

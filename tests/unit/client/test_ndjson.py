@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from tcpnet.client.known_hubs import KnownHubs
 from tcpnet.client.link import Link, Listener
 from tcpnet.client.ndjson import Ndjson
 from tcpnet.client.screen import Screen
+from tcpnet.client.trust import Trust
 from tcpnet.client.visit import LEFT, LOST
 from tcpnet.protocol.items import Bye, Cancel, File, Get, Print, Progress, Reply, Seen
 from tests.unit.client.scripted import PATIENCE, Caller, Display, Keyboard, asks, scripted_hub
@@ -50,7 +52,7 @@ async def bench(**more: Any) -> AsyncIterator[Bench]:
         keyboard, display = Keyboard(terminal=False), Display()
         screen = Screen(str(hub.address), "Nina")
         listeners: list[Listener] = [screen]
-        link = Link(hub.address, "Nina", listeners, tries=0)
+        link = Link(hub.address, "Nina", listeners, Trust(KnownHubs()), tries=0)
         view = Ndjson(screen, link, keyboard, display, **more)
         listeners.append(view)
         linking = group.create_task(link.run())
@@ -216,7 +218,7 @@ async def test_a_reader_that_goes_away_is_a_quiet_end() -> None:
 
     async with scripted_hub() as hub:
         screen = Screen(str(hub.address), "Nina")
-        link = Link(hub.address, "Nina", [])
+        link = Link(hub.address, "Nina", [], Trust(KnownHubs()))
         view = Ndjson(screen, link, Keyboard(terminal=False), Closed())
 
         view.on_item(Print(message="x"), 0.0)

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from tcpnet.client.known_hubs import KnownHubs
 from tcpnet.client.link import Link
 from tcpnet.client.plain import Plain
 from tcpnet.client.screen import Screen
+from tcpnet.client.trust import Trust
 from tcpnet.client.visit import LEFT, LOST
 from tcpnet.protocol.items import Bye, Print, Reply, Seen
 from tests.unit.client.scripted import (
@@ -74,7 +76,9 @@ async def table(*, terminal: bool = False, tries: int = 0, **more: Any) -> Async
     async with scripted_hub() as hub, asyncio.TaskGroup() as group:
         keyboard, display = Keyboard(terminal=terminal), Display()
         screen = Screen(str(hub.address), "Nina")
-        link = Link(hub.address, "Nina", [screen], tries=tries, first_pause=0.01)
+        link = Link(
+            hub.address, "Nina", [screen], Trust(KnownHubs()), tries=tries, first_pause=0.01
+        )
         view = Plain(screen, link, keyboard, display, **more)
         linking = group.create_task(link.run())
         running = group.create_task(view.run())
@@ -447,7 +451,7 @@ async def test_a_reader_that_goes_away_is_a_quiet_end(error: OSError, quiet: boo
 
     async with scripted_hub() as hub, asyncio.TaskGroup() as group:
         screen = Screen(str(hub.address), "Nina")
-        link = Link(hub.address, "Nina", [screen])
+        link = Link(hub.address, "Nina", [screen], Trust(KnownHubs()))
         keyboard = Keyboard(terminal=False)
         linking = group.create_task(link.run())
         view = Plain(screen, link, keyboard, Closed())
