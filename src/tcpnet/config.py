@@ -30,6 +30,8 @@ class Server(Section, frozen=True):
     data_dir: str = ""
     cache_dir: str = "cache"
     ephemeral: bool = False
+    tls_cert: str = ""
+    tls_key: str = ""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
 

@@ -143,7 +143,8 @@ async def test_the_lan_address_is_printed_to_copy(tmp_path: Path) -> None:
         running.process.terminate()
         assert running.process.stdout is not None
         async with asyncio.timeout(20):
-            rest = (await running.process.stdout.read()).decode().split()
+            *commands, key = (await running.process.stdout.read()).decode().splitlines()
 
-    commands = [f"tcpnet-client {address}" for address in rest if address != "tcpnet-client"]
-    assert all(command.endswith(f":{running.port}") for command in commands)
+    pattern = rf"tcpnet-client [\w.:\[\]]+:{running.port}"
+    assert all(re.fullmatch(pattern, command) for command in commands)
+    assert re.fullmatch(r"The key of this hub is (\w{4}-){6}\w{4}", key)

@@ -101,6 +101,7 @@ def _serve(settings: "Settings") -> int:
 async def _until_stopped(settings: "Settings") -> None:
     import asyncio
 
+    from tcpnet.net.limits import is_loopback
     from tcpnet.server.app import running
 
     stop = asyncio.Event()
@@ -108,6 +109,8 @@ async def _until_stopped(settings: "Settings") -> None:
     async with running(settings) as hub:
         for line in _announcement(hub.addresses):
             print(line, flush=True)
+        if any(not is_loopback(host) for host, _ in hub.addresses):
+            print(f"The key of this hub is {hub.community.identity.fingerprint}", flush=True)
         await stop.wait()
 
 

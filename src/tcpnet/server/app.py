@@ -28,7 +28,9 @@ from tcpnet.chat.rooms import Rooms
 from tcpnet.config import Settings
 from tcpnet.errors import BrokerError, ConfigError
 from tcpnet.lock import FolderLock
+from tcpnet.net import keys
 from tcpnet.net.connection import Connection
+from tcpnet.net.keys import Identity
 from tcpnet.net.limits import Doorway
 from tcpnet.net.pulse import Pulse
 from tcpnet.net.tcp import Accept, Listener
@@ -165,7 +167,7 @@ async def _community(
     await accounts.load()
     limits = settings.accounts
     return Community(
-        hub=await _hub_id(broker),
+        identity=_identity(settings),
         settings=settings,
         accounts=accounts,
         presence=Presence(),
@@ -181,8 +183,12 @@ async def _community(
     )
 
 
-async def _hub_id(broker: Broker) -> str:
-    return await broker.claim("hub", "id", secrets.token_hex(8))
+def _identity(settings: Settings) -> Identity:
+    """The key and certificate that the hub proves itself with."""
+    server = settings.server
+    if server.tls_cert:
+        return keys.given(Path(server.tls_cert), Path(server.tls_key) if server.tls_key else None)
+    return keys.passing() if server.ephemeral else keys.own(data_dir(settings))
 
 
 def _door(settings: Settings, community: Community, spawn: Spawn) -> Accept:

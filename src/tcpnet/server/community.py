@@ -12,6 +12,7 @@ from tcpnet.chat.places import Places
 from tcpnet.chat.presence import Presence
 from tcpnet.chat.rooms import Rooms
 from tcpnet.config import Settings
+from tcpnet.net.keys import Identity
 from tcpnet.protocol.items import Bye
 from tcpnet.proxy.fetcher import Fetcher
 from tcpnet.proxy.proxy import WebProxy
@@ -22,7 +23,7 @@ from tcpnet.server.session import Session
 class Community:
     """Everything a dialogue may use besides its session."""
 
-    hub: str
+    identity: Identity
     settings: Settings
     accounts: Accounts
     presence: Presence

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -85,7 +86,7 @@ class Session:
         self._arrival: asyncio.Future[None] | None = None
         self._question: Input | None = None
         self._standing: Standing | None = None
-        self._behind = self._returning = False
+        self._behind = self._returning = self._greeted = False
         self._ids = 0
         self._cut: asyncio.Timeout | None = None
         self._error: TcpnetError | None = None
@@ -107,7 +108,7 @@ class Session:
     @property
     def is_private(self) -> bool:
         """Whether nobody on the network can read along."""
-        return is_loopback(self.address)
+        return self.connection.is_encrypted or is_loopback(self.address)
 
     def belongs_to(self, name: str) -> bool:
         """Whether this is the name under which the person logged in."""
@@ -254,11 +255,16 @@ class Session:
             self._offer.close()
             self._offer = None
 
-    async def hello(self) -> Hello:
-        """The first item of the connection."""
+    async def hello(self, tls: ssl.SSLContext) -> Hello:
+        """The first item of the connection, under TLS where the client asks for it."""
         item = await self._next()
+        if isinstance(item, items.Secure):
+            await self.connection.secured(tls, server_side=True)
+            self.connection.resume()
+            item = await self._next()
         if not isinstance(item, Hello):
             raise ProtocolError("the first item is hello")
+        self._greeted = True
         return item
 
     async def status(self) -> Status:
@@ -288,8 +294,10 @@ class Session:
                 self._put(item)
             case Bye():
                 self._end(ConnectionLost("bye"))
+            case items.Secure() if self._greeted:
+                raise ProtocolError("secure is the first item, or none")
             case items.Secure():
-                raise ProtocolError("this hub does not speak TLS yet: connect without secure")
+                self._put(item)
             case items.Cancel():
                 self._stop(item.id)
             case items.Get():
@@ -405,7 +413,9 @@ class Session:
             self._arrival = loop.create_future()
             await self._arrival
         item = self._waiting.popleft()
-        if self.connection.paused and len(self._waiting) <= MAX_WAITING // 2:
+        # Who asked for TLS is held back until it has begun.
+        held = isinstance(item, items.Secure)
+        if self.connection.paused and not held and len(self._waiting) <= MAX_WAITING // 2:
             self.connection.resume()
         return item
 

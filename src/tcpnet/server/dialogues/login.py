@@ -20,7 +20,7 @@ from tcpnet.server.session import Quit, Session
 async def greeted(session: Session, community: Community) -> Hello:
     """The first item, in time and of a version that is spoken here."""
     async with _in_time(community.settings.limits.handshake_seconds):
-        hello = await session.hello()
+        hello = await session.hello(community.identity.context)
     if hello.protocol != PROTOCOL:
         raise ProtocolError(f"this hub speaks protocol {PROTOCOL}, not {hello.protocol}")
     return hello
@@ -174,7 +174,7 @@ def welcome(
     """What tells the client its name, its id and its session."""
     return Welcome(
         protocol=PROTOCOL,
-        hub=community.hub,
+        hub=community.identity.fingerprint,
         session=session.id,
         client_id=session.account.id,
         name=session.account.name,
