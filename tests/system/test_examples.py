@@ -8,13 +8,12 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Self
 
 import pytest
 
 from tests.hub import PATIENCE, Person
 from tests.processes import server
-from tests.wire import frame
+from tests.system.stage import Stage, stage
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 MENU = "Your option <enter a number>: "
@@ -158,50 +157,12 @@ async def test_an_example_leaves_politely_when_nothing_more_is_typed(
         assert nina.shown.endswith("\nbye\n")
 
 
-class Stage:
-    """A server of our own that says what it likes; `handshake` is over when it begins."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    def says(self, *items: tuple[str, dict[str, Any]]) -> None:
-        """Send items as one frame."""
-        self._writer.write(frame(*items))
-
-    def says_raw(self, data: bytes) -> None:
-        """Send bytes as they are."""
-        self._writer.write(data)
-
-    async def hears(self, kind: str) -> dict[str, Any]:
-        """Wait for an item of this type; its body."""
-        async with asyncio.timeout(PATIENCE):
-            while line := await self._reader.readline():
-                for item in json.loads(line)["headers"]:
-                    if item["type"] == kind:
-                        body: dict[str, Any] = item["body"]
-                        return body
-        raise AssertionError(f"it hung up before {kind}")
-
-    @classmethod
-    @asynccontextmanager
-    async def set_for(cls, command: tuple[str, ...]) -> AsyncIterator[tuple[Self, Screen]]:
-        """A client that has shaken hands with us."""
-        arrived: asyncio.Future[Self] = asyncio.get_running_loop().create_future()
-
-        def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            arrived.set_result(cls(reader, writer))
-
-        listening = await asyncio.start_server(accepted, "127.0.0.1", 0)
-        port = listening.sockets[0].getsockname()[1]
-        async with running(command, port, "Nina") as screen:
-            async with asyncio.timeout(PATIENCE):
-                stage = await arrived
-            try:
-                yield stage, screen
-            finally:
-                listening.close()
-                stage._writer.transport.abort()
+@asynccontextmanager
+async def on_stage(command: tuple[str, ...]) -> AsyncIterator[tuple[Stage, Screen]]:
+    """A client that has dialled a server of our own."""
+    async with stage() as made, running(command, made.port, "Nina") as screen:
+        await made.entered()
+        yield made, screen
 
 
 HOSTILE = "a\x1b[31m\x07\x9b2J\u202etxt\u2066\u200b\ufeff\u00ad\u2028\U000e0041\ud83d\x7f\rb"
@@ -212,15 +173,15 @@ async def test_an_example_makes_the_text_of_others_harmless(
     example: str, commands: Commands
 ) -> None:
     """Names, messages, prompts and reasons: nothing reaches the terminal as it came."""
-    async with Stage.set_for(commands[example]) as (stage, nina):
-        assert await stage.hears("hello") == {
+    async with on_stage(commands[example]) as (hub, nina):
+        assert await hub.hears("hello") == {
             "protocol": 1,
             "agent": AGENTS[example],
             "id-key": "Nina",
         }
         # Escaped by hand: a lone surrogate has no UTF-8.
         text = json.dumps(HOSTILE)
-        stage.says_raw(
+        hub.says_raw(
             b'{"headers": [{"type": "welcome", "body": {"protocol": 1, "hub": "h", "session": "s",'
             b'"client-id": 50851, "name": %(text)s, "resumed": false, "limits": {"frame": 65536,'
             b'"line": 4096, "message": 16384}}}, {"type": "print", "body": {"message": %(text)s}},'
@@ -242,9 +203,9 @@ async def test_an_example_shows_what_it_is_told_and_ignores_what_it_does_not_kno
     commands: Commands,
 ) -> None:
     """Pieces are joined, joiners between letters stay, new items and keys are left out."""
-    async with Stage.set_for(commands[example]) as (stage, nina):
-        await stage.hears("hello")
-        stage.says(
+    async with on_stage(commands[example]) as (hub, nina):
+        await hub.hears("hello")
+        hub.says(
             ("weather", {"message": "rain"}),
             ("constructor", {}),
             ("print", {"message": "one, ", "kind": "page", "more": True}),
@@ -253,10 +214,10 @@ async def test_an_example_shows_what_it_is_told_and_ignores_what_it_does_not_kno
             ("print", {"message": "a\u200db 👩\u200d💻"}),
             ("print", {"message": ""}),
         )
-        stage.says(("ping", {"t": 1790000000.5}))
+        hub.says(("ping", {"t": 1790000000.5}))
 
         await nina.shows("one, two\n    three\nمی\u200cخواهم\na\u200db 👩\ufffd💻\n\n")
-        assert await stage.hears("pong") == {"t": 1790000000.5}
+        assert await hub.hears("pong") == {"t": 1790000000.5}
         assert "rain" not in nina.shown
 
 
@@ -265,18 +226,16 @@ async def test_an_example_answers_in_order_and_each_question_once(
     example: str, commands: Commands
 ) -> None:
     """What is typed ahead waits for its question; a standing one takes all."""
-    async with Stage.set_for(commands[example]) as (stage, nina):
+    async with on_stage(commands[example]) as (hub, nina):
         for line in ("first", "second", "third", "fourth"):
             nina.types(line)
-        await stage.hears("hello")
-        stage.says(("input", {"message": "1> ", "res-key": "a", "res-type": "string", "id": 7}))
-        first = await stage.hears("reply")
-        stage.says(("input", {"message": "2> ", "res-key": "b", "res-type": "secret", "id": 8}))
-        second = await stage.hears("reply")
-        stage.says(
-            ("input", {"message": "", "res-key": "c", "res-type": "x", "id": 9, "keep": True})
-        )
-        third, fourth = await stage.hears("reply"), await stage.hears("reply")
+        await hub.hears("hello")
+        hub.says(("input", {"message": "1> ", "res-key": "a", "res-type": "string", "id": 7}))
+        first = await hub.hears("reply")
+        hub.says(("input", {"message": "2> ", "res-key": "b", "res-type": "secret", "id": 8}))
+        second = await hub.hears("reply")
+        hub.says(("input", {"message": "", "res-key": "c", "res-type": "x", "id": 9, "keep": True}))
+        third, fourth = await hub.hears("reply"), await hub.hears("reply")
 
         await nina.shows("1> ")
         await nina.shows("2> ")
@@ -296,14 +255,14 @@ async def test_an_example_answers_in_order_and_each_question_once(
 @every_example
 async def test_an_example_says_that_mail_was_seen(example: str, commands: Commands) -> None:
     """Once it is shown, and whole."""
-    async with Stage.set_for(commands[example]) as (stage, nina):
-        await stage.hears("hello")
-        stage.says(
+    async with on_stage(commands[example]) as (hub, nina):
+        await hub.hears("hello")
+        hub.says(
             ("print", {"message": "2019-08-05", "kind": "direct", "seq": 41, "more": True}),
             ("print", {"message": " 17:45: Hi", "kind": "direct", "seq": 41}),
         )
 
-        assert await stage.hears("seen") == {"mail": 41}
+        assert await hub.hears("seen") == {"mail": 41}
         await nina.shows("2019-08-05 17:45: Hi\n")
 
 
@@ -317,10 +276,10 @@ async def test_an_example_leaves_a_server_that_makes_no_sense(
     example: str, commands: Commands, data: bytes
 ) -> None:
     """With a sentence and a status, and without filling its memory."""
-    async with Stage.set_for(commands[example]) as (stage, nina):
-        await stage.hears("hello")
+    async with on_stage(commands[example]) as (hub, nina):
+        await hub.hears("hello")
 
-        stage.says_raw(data)
+        hub.says_raw(data)
 
         assert await nina.ended() == 1
         assert nina.shown.strip()

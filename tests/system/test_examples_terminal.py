@@ -1,14 +1,11 @@
 """The example clients on a terminal: what is typed is seen, and no secret is."""
 
-import json
 import shutil
-import socket
 from pathlib import Path
 
 import pytest
 
-from tests.hub import PATIENCE
-from tests.wire import frame
+from tests.system.stage import stage
 
 pytest.importorskip("termios", reason="no pseudo-terminals there")
 from tests.system.tty import Tty
@@ -29,33 +26,32 @@ EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
         for program, file in (("node", "client.mjs"), ("java", "Client.java"))
     ],
 )
-def test_an_example_keeps_what_is_typed_and_hides_secrets(program: str, file: str) -> None:
+async def test_an_example_keeps_what_is_typed_and_hides_secrets(program: str, file: str) -> None:
     """A line that arrives does not disturb the answer, and a password is never echoed."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.settimeout(PATIENCE)
-        port = str(listening.getsockname()[1])
-        with Tty([program, str(EXAMPLES / file), "127.0.0.1", port, "Nina"]) as terminal:
-            hub, _ = listening.accept()
-            with hub, hub.makefile("rb") as said:
-                hub.settimeout(PATIENCE)
-                said.readline()
-                question = {"message": "Name: ", "res-key": "k", "res-type": "string", "id": 1}
-                hub.sendall(frame(("input", question)))
-                terminal.sees("Name:")
-                terminal.press("hal")
-                terminal.sees("hal")
-                hub.sendall(frame(("print", {"message": "Jose> hi"})))
-                terminal.sees("Jose> hi")
-                terminal.press("f\r")
-                assert json.loads(said.readline())["headers"][0]["body"]["value"] == "half"
+    async with stage() as hub:
+        command = [program, str(EXAMPLES / file), "127.0.0.1", str(hub.port), "Nina"]
+        with Tty(command) as terminal:
+            await hub.entered()
+            hub.says(("input", question("Name: ", "string", 1)))
+            await terminal.sees("Name:")
+            terminal.press("hal")
+            await terminal.sees("hal")
+            hub.says(("print", {"message": "Jose> hi"}))
+            await terminal.sees("Jose> hi")
+            terminal.press("f\r")
+            assert (await hub.hears("reply"))["value"] == "half"
 
-                question = {"message": "Password: ", "res-key": "p", "res-type": "secret", "id": 2}
-                hub.sendall(frame(("input", question)))
-                terminal.sees("Password:")
-                terminal.until(lambda: not terminal.restored, "end of the echo")
-                terminal.press("s3cret\r")
-                assert json.loads(said.readline())["headers"][0]["body"]["value"] == "s3cret"
-                hub.sendall(frame(("bye", {"reason": "goodbye", "kind": "quit"})))
+            hub.says(("input", question("Password: ", "secret", 2)))
+            await terminal.sees("Password:")
+            await terminal.until(lambda: not terminal.restored, "end of the echo")
+            terminal.press("s3cret\r")
+            assert (await hub.hears("reply"))["value"] == "s3cret"
+            hub.says(("bye", {"reason": "goodbye", "kind": "quit"}))
 
-                assert terminal.ends() == 0
+            assert await terminal.ends() == 0
     assert b"cret" not in terminal.written
+
+
+def question(message: str, res_type: str, number: int) -> dict[str, object]:
+    """The body of an `input`."""
+    return {"message": message, "res-key": "k", "res-type": res_type, "id": number}
