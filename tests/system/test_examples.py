@@ -152,9 +152,10 @@ async def test_an_example_leaves_politely_when_nothing_more_is_typed(
         assert nina.process.stdin is not None
 
         nina.process.stdin.close()
-        await nina.ended()
+        status = await nina.ended()
 
-        assert nina.shown.endswith("\nbye\n")
+        assert nina.shown.endswith("\ngoodbye\n")
+        assert status == 0
 
 
 @asynccontextmanager

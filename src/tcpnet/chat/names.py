@@ -10,6 +10,10 @@ from tcpnet.errors import UserError
 MAX_NAME: Final = 32
 """Characters of a person's name."""
 
+# Letters and marks by their category that nobody sees: fillers, joiners, variation selectors.
+_UNSEEN: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]"
+)
 _ROOM: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -19,6 +23,8 @@ def person(name: str) -> str:
     Letters, marks and digits of any script, `-`, `_` and `.`, and at least one letter: so nobody
     is called `50922`, and no `:`, `,`, `>` or bracket forges a list or a line.
     """
+    if len(name) > 4 * MAX_NAME:  # normalising a megabyte of marks would hold everybody up
+        raise UserError(f"A name has at most {MAX_NAME} characters.")
     shown = unicodedata.normalize("NFC", name.strip())
     if not shown:
         raise UserError("A name is needed.")
@@ -29,7 +35,7 @@ def person(name: str) -> str:
         c not in "-_." and kind not in "LM" and unicodedata.category(c) != "Nd"
         for c, kind in zip(shown, kinds, strict=True)
     )
-    if any(foreign) or "L" not in kinds or kinds[0] == "M":
+    if any(foreign) or _UNSEEN.search(shown) or "L" not in kinds or kinds[0] == "M":
         raise UserError("A name has letters, digits, '-', '_' and '.', and at least one letter.")
     lookalikes.key(shown)
     return shown

@@ -197,6 +197,7 @@ def _door(settings: Settings, community: Community, spawn: Spawn) -> Accept:
     def accept(connection: Connection[FromClient]) -> None:
         address = connection.peer
         if why := doorway.refusal(address):
+            _log.info("nobody was let in", extra={"address": address, "reason": why})
             connection.pause()
             spawn(connection.close(Bye(reason=why, kind="refused", retry=10)))
             return

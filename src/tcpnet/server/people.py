@@ -13,7 +13,7 @@ from tcpnet.protocol.items import Bye, FromClient, Resume
 from tcpnet.server.community import Community
 from tcpnet.server.dialogues import login, rooms
 from tcpnet.server.menu import Dialogue, main_menu
-from tcpnet.server.session import Dismissed, Session
+from tcpnet.server.session import Dismissed, Quit, Session
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +59,8 @@ async def _talked(session: Session, community: Community) -> Bye | None:
         return Bye(reason=str(error), kind="protocol")
     except SlowConsumer as error:
         return Bye(reason=str(error), kind="slow")
+    except Quit as error:
+        return Bye(reason=str(error), kind="quit")
     except Dismissed as error:
         return error.bye
     except ConnectionLost as error:

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Final, Protocol
 from tcpnet import text
 from tcpnet.chat import names
 from tcpnet.chat.accounts import Account
-from tcpnet.errors import ConnectionLost, ProtocolError, TcpnetError, UserError
+from tcpnet.errors import ProtocolError, TcpnetError, UserError
 from tcpnet.net.connection import Connection
 from tcpnet.net.limits import Bucket, is_loopback
 from tcpnet.protocol import codec, items
@@ -293,7 +293,7 @@ class Session:
             case Hello() | Status():
                 self._put(item)
             case Bye():
-                self._end(ConnectionLost("bye"))
+                self._end(Quit("goodbye"))
             case items.Secure() if self._greeted:
                 raise ProtocolError("secure is the first item, or none")
             case items.Secure():
