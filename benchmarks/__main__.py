@@ -51,9 +51,7 @@ def _chat(arguments: Sequence[str]) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=options.out) as folder:
         bench = Bench(Path(folder), quick=options.quick, rounds=rounds, seconds=BUDGET)
-        for case in cases:
-            print(case.title, flush=True)
-            bench.run(case, options.servers)
+        bench.run(cases, options.servers)
     run = report.Run(
         began=at,
         seconds=time.monotonic() - began,

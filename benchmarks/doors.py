@@ -3,7 +3,7 @@
 import select
 import time
 
-from benchmarks.crowd import PATIENCE, Crowd, Hung
+from benchmarks.crowd import NAP, PATIENCE, Crowd, Hung
 from benchmarks.meter import Meter
 from benchmarks.orders import Doors, Figures, Target
 from benchmarks.room import Rooms, person, room_name
@@ -14,7 +14,7 @@ def figures(target: Target, shape: Doors) -> Figures:
     with Crowd(target.port, target.pump) as crowd:
         rooms = Rooms(crowd, target, 1, shape.members)
         visits = Visits(rooms, shape.visitors)
-        visits.receive(shape.seconds / 5)  # warm
+        visits.warm()
         meter = Meter(target.pid)
         visits.receive(shape.seconds)
         used = meter.figures()
@@ -38,18 +38,31 @@ class Visits:
             self._crowd.members.append(member)
             self._visitors[member.socket.fileno()] = member
 
+    def warm(self) -> None:
+        """Let them come and go until each has done it once, about. Raises Hung."""
+        until = time.monotonic() + PATIENCE
+        while self.ended < len(self._visitors):
+            self._receive(0.05)
+            if time.monotonic() > until:
+                raise Hung(f"one {next(iter(self._visitors.values()))}")
+
     def receive(self, seconds: float) -> None:
         """Let them come and go for so long, and count how often."""
         self.ended = 0
+        self._receive(seconds)
+
+    def _receive(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         with select.epoll() as epoll:
             for fd in (self._crowd.counted(), *self._visitors):
                 epoll.register(fd, select.EPOLLIN)
             while time.monotonic() < until:
-                if not (events := epoll.poll(PATIENCE)):
-                    raise Hung(f"one {next(iter(self._visitors.values()))}")
-                for fd, _ in events:
+                for fd, _ in epoll.poll(0) or self._nap():
                     self._hear(fd)
+
+    def _nap(self) -> tuple[()]:
+        time.sleep(NAP)
+        return ()
 
     def _hear(self, fd: int) -> None:
         if (visitor := self._visitors.get(fd)) is None:

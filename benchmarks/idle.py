@@ -5,7 +5,7 @@ from typing import Final
 
 from benchmarks.crowd import Crowd
 from benchmarks.machine import resident
-from benchmarks.meter import Meter
+from benchmarks.meter import Meter, rest
 from benchmarks.orders import Figures, Idle, Logins, Target
 from benchmarks.room import person, wire_of
 from benchmarks.wires import Script, Wire
@@ -49,9 +49,10 @@ def login_figures(target: Target, shape: Logins) -> Figures:
 def _log_in(target: Target, wire: Wire, numbers: Iterable[int]) -> Figures:
     with Crowd(target.port, target.pump) as crowd:
         meter = Meter(target.pid)
-        for member in crowd.talked(_log_ins(wire, numbers), target.at_once):
-            member.socket.close()
-        return meter.figures()
+        crowd.bring(_log_ins(wire, numbers), target.at_once)
+        used = meter.figures()
+    rest(target.pid)
+    return used
 
 
 def _log_ins(wire: Wire, numbers: Iterable[int]) -> Iterable[Script]:

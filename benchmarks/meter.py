@@ -7,6 +7,16 @@ from benchmarks.machine import busy_seconds, cpu_seconds
 from benchmarks.orders import Figures
 
 
+def rest(pid: int, within: float = 10.0) -> None:
+    """Wait, so many seconds at most, until a server has nothing left to do."""
+    until = time.monotonic() + within
+    while time.monotonic() < until:
+        before = cpu_seconds(pid)
+        time.sleep(0.1)
+        if cpu_seconds(pid) - before < 0.005:
+            return
+
+
 class Meter:
     """Starts when it is made."""
 

@@ -201,7 +201,7 @@ def _inspircd(program: str, folder: Path, port: int) -> list[str]:
 <bind address="127.0.0.1" port="{port}" type="clients">
 <connect allow="*" timeout="60" pingfreq="3600" limit="20000" localmax="20000"
  globalmax="20000" maxconnwarn="no" resolvehostnames="no" useident="no" maxchans="100"
- threshold="1000000" commandrate="1000000000" fakelag="no">
+ threshold="1000000" commandrate="1000000000" fakelag="no" softsendq="1048576">
 <class name="none"><path configdir="{folder}" datadir="{folder}" logdir="{folder}" {paths}>
 <performance softlimit="20000" clonesonconnect="no">
 <log method="file" type="* -USERINPUT -USEROUTPUT" level="default" target="inspircd.log">

@@ -120,7 +120,11 @@ def _heading(run: Run) -> Iterator[str]:
     yield f"- {machine.processor}, {machine.cores} cores, {machine.memory_mib:,} MiB"
     yield f"- {machine.system}, {machine.python}, {machine.files:,} files may be open"
     yield f"- load average {machine.load:.2f} before, {run.load:.2f} after"
-    yield "- a quick look: nothing to compare" if run.quick else f"- medians of {run.rounds} rounds"
+    yield (
+        "- a quick look: nothing to compare"
+        if run.quick
+        else f"- medians of {run.rounds} rounds, or of as many as a case has"
+    )
     yield ""
 
 

@@ -1,0 +1,116 @@
+"""The benchmarks run, count right and judge right; no time is asserted."""
+
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+if sys.platform != "linux":
+    pytest.skip("the loads need Linux: epoll and /proc", allow_module_level=True)
+
+from benchmarks import machine, targets
+from benchmarks.chat import CASES, Bench
+from benchmarks.crowd import CompiledPump, PythonPump
+from benchmarks.peers import KINDS, TCPNET, Absent, Kind
+from tests.hub import PATIENCE
+
+ROOT = Path(__file__).parents[2]
+ONE_OF_EACH_SHAPE = ("one-room", "latency", "memory", "logins", "doors", "stuck")
+
+
+def test_a_quick_run_measures_our_server_in_every_shape(tmp_path: Path) -> None:
+    """`bench --quick` ends by itself, skips nothing and writes its figures down."""
+    command = [sys.executable, "-m", "benchmarks", *ONE_OF_EACH_SHAPE, "--quick"]
+    where = ["--server", TCPNET, "--out", str(tmp_path)]
+
+    done = subprocess.run(
+        [*command, *where], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE * 2.5
+    )
+
+    assert done.returncode == 0, done.stderr
+    results = json.loads((tmp_path / "bench.json").read_bytes())["results"]
+    assert results["skipped"] == {}
+    assert sorted(results["rounds"]) == sorted(ONE_OF_EACH_SHAPE)
+    costs = [results["rounds"][case][TCPNET][0]["cost"] for case in ("one-room", "logins", "doors")]
+    assert all(cost > 0 for cost in costs)
+    assert "| tcpnet |" in (tmp_path / "bench.md").read_text("utf-8")
+
+
+def test_a_server_that_is_not_here_is_skipped_with_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Peers are optional: the rest is measured without them."""
+    monkeypatch.setitem(KINDS, "redis", Kind("redis", "redis", "no-such-program", _no_command))
+    bench = Bench(tmp_path, quick=True, rounds=2, seconds=60)
+
+    bench.run(CASES[:1], ["redis"])
+
+    assert bench.results.skipped == {"one-room": {"redis": "not installed"}}
+    assert capsys.readouterr().out.count("redis") == 1, "it is tried once"
+
+
+def test_no_load_begins_when_the_time_is_up(tmp_path: Path) -> None:
+    """A whole run is bounded, whatever the machine does."""
+    bench = Bench(tmp_path, quick=True, rounds=1, seconds=-1)
+
+    bench.run(CASES[:1], [TCPNET])
+
+    assert bench.results.skipped == {"one-room": {TCPNET: "out of time"}}
+
+
+def test_both_pumps_count_the_same_line_feeds(tmp_path: Path) -> None:
+    """The loop in C and the one in Python are the same loop."""
+    library = machine.compiled(
+        ROOT / "benchmarks" / "pump.c", tmp_path / "pump.so", "-shared", "-fPIC"
+    )
+    if library is None:
+        pytest.skip("no compiler")
+    server, member = socket.socketpair()
+    with server, member, select.epoll() as epoll:
+        epoll.register(member.fileno(), select.EPOLLIN)
+        pumps = CompiledPump(str(library), epoll), PythonPump(epoll, {member.fileno(): member})
+        counts = []
+        for pump in pumps:
+            server.sendall(b"one\ntwo\n\nhalf")
+            counts.append((pump(1), pump(0)))
+
+    assert counts == [(3, 0), (3, 0)]
+
+
+def test_a_goal_is_met_missed_or_not_measured() -> None:
+    """Ratios are judged within one run; what a run left out is said so."""
+    beside = targets.GOALS[0]
+    assert (beside.number, beside.bound) == ("P1", 1.1)
+
+    def found(ours: float) -> targets.Judged:
+        return beside.judged({"one-room": {TCPNET: {"cost": ours}, "redis": {"cost": 2.0}}})
+
+    assert (found(2.0).met, found(2.0).found) == (True, "1.00x")
+    assert (found(3.0).met, found(3.0).found) == (False, "1.50x")
+    assert beside.judged({}).met is None
+
+
+def test_a_program_that_is_nowhere_is_absent(tmp_path: Path) -> None:
+    """Looked for on the path and among the unpacked ones."""
+    kind = Kind("none", "bare", "no-such-program", _no_command)
+
+    with pytest.raises(Absent, match="not installed"):
+        kind.found(tmp_path)
+
+
+def test_the_processor_time_of_another_process_is_read() -> None:
+    """The kernel's clock of a process, by its id, also counts what it does from now on."""
+    before = machine.cpu_seconds(os.getpid())
+    for _ in range(200_000):
+        pass
+
+    assert machine.cpu_seconds(os.getpid()) > before
+
+
+def _no_command(_program: str, _folder: Path, _port: int) -> list[str]:
+    raise AssertionError("it is not started")
