@@ -115,7 +115,7 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         """Go on under TLS, both sides having said `secure`: a server's is sent from here.
 
         Afterwards the peer is held back until `resume`, so that its key can be looked at first.
-        What is sent meanwhile goes out encrypted. The caller bounds the time and closes what has
+        What has not been sent yet goes out encrypted. The caller bounds the time and closes what has
         failed. Raises ProtocolError where anything came in clear behind `secure`, or no TLS that
         we take; ConnectionLost where the peer hangs up.
         """
@@ -126,7 +126,6 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
             raise self._cause
         if len(self._lines):
             raise ProtocolError(_NOTHING_BEHIND)
-        self.flush_now()
         if server_side:
             transport.write(encode(Secure()))
         self._full = True

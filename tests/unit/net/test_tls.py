@@ -331,7 +331,6 @@ async def test_what_is_sent_during_the_handshake_goes_out_encrypted_after_it(
 
     async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
         granted = group.create_task(hub.secured(identity.context, server_side=True))
-        await asyncio.sleep(0)
         hub.send(said)
         await _client_is_ready(pair, group)
         hub.flush_now()
