@@ -1,10 +1,12 @@
 """Settings: four layers, and where each value came from."""
 
+import os
 from pathlib import Path
 
+import platformdirs
 import pytest
 
-from tcpnet.client.settings import Settings, load, render, usual_path
+from tcpnet.client.settings import Settings, load, render, state_folder, usual_path
 from tcpnet.errors import ConfigError
 
 
@@ -133,3 +135,36 @@ def test_what_is_rendered_can_be_read_again(tmp_path: Path) -> None:
     assert 'host = "hub"  # flag' in text
     assert 'bell = "mention"  # default' in text
     assert load({}, {}, file)[0] == settings
+
+
+@pytest.mark.parametrize(
+    ("platform", "environ", "path"),
+    [
+        ("linux", {"HOME": "/h"}, "/h/.local/state/tcpnet"),
+        ("linux", {"HOME": "/h", "XDG_STATE_HOME": "/x"}, "/x/tcpnet"),
+        ("darwin", {"HOME": "/h"}, "/h/Library/Application Support/tcpnet"),
+        ("win32", {"LOCALAPPDATA": "/a"}, "/a/tcpnet"),
+        ("win32", {"USERPROFILE": "/u"}, "/u/AppData/Local/tcpnet"),
+    ],
+)
+def test_what_was_learnt_is_where_the_platform_keeps_such(
+    platform: str, environ: dict[str, str], path: str
+) -> None:
+    """Each has its custom."""
+    assert state_folder(Settings(), environ, platform) == Path(path)
+
+
+def test_the_state_folder_is_that_of_platformdirs() -> None:
+    """On the platform where this runs."""
+    usual = platformdirs.user_state_path("tcpnet", appauthor=False)
+
+    assert state_folder(Settings(), os.environ) == usual
+
+
+def test_the_state_folder_can_be_set(tmp_path: Path) -> None:
+    """A variable has no hyphen in its name."""
+    environ = {"HOME": str(tmp_path), "TCPNET_CLIENT_STATE_DIR": str(tmp_path / "here")}
+
+    settings, _, _ = load({}, environ, None)
+
+    assert state_folder(settings, environ) == tmp_path / "here"
