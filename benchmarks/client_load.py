@@ -10,7 +10,17 @@ import time
 from collections.abc import Callable
 
 from tcpnet.protocol import codec
-from tcpnet.protocol.items import Hello, Input, Limits, Print, Reply, Status, Welcome
+from tcpnet.protocol.items import (
+    Bye,
+    Hello,
+    Input,
+    Limits,
+    Print,
+    Reply,
+    Secure,
+    Status,
+    Welcome,
+)
 
 TICK = 0.005
 """Seconds between two handfuls of lines."""
@@ -74,6 +84,9 @@ async def hub() -> None:
             for item in decoder.decode(line):
                 if frame := _answer(item):
                     writer.write(frame)
+                if isinstance(item, Secure):
+                    writer.close()
+                    return
         writer.close()
 
     server = await asyncio.start_server(welcome, "127.0.0.1", 0)
@@ -85,6 +98,8 @@ async def hub() -> None:
 
 def _answer(item: object) -> bytes | None:
     match item:
+        case Secure():  # whoever hears this dials again, in clear
+            return codec.encode(Bye(reason="no TLS here", kind="protocol"))
         case Hello():
             return codec.encode(
                 Welcome(

@@ -133,7 +133,10 @@ class Tty:
 
     def _read(self, timeout: float) -> None:
         if select.select([self._master], [], [], timeout)[0]:
-            self.written += os.read(self._master, 1 << 16)
+            try:
+                self.written += os.read(self._master, 1 << 16)
+            except OSError as error:
+                raise TimeoutError(f"it has ended:\n{self.screen()}") from error
 
 
 class Echoes:
