@@ -23,19 +23,19 @@ def write(path: Path, content: bytes) -> None:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 if sys.platform == "win32":
     _BINARY = os.O_BINARY
 
-    def _sync_folder(_folder: Path) -> None:
+    def sync_folder(_folder: Path) -> None:
         """Nothing: Windows cannot, and writes the name with the file."""
 
 else:
     _BINARY = 0
 
-    def _sync_folder(folder: Path) -> None:
+    def sync_folder(folder: Path) -> None:
         """Have the name of the file on the disk, too."""
         descriptor = os.open(folder, os.O_RDONLY)
         try:
