@@ -17,6 +17,7 @@ from tcpnet.protocol.items import Bye
 from tcpnet.proxy.fetcher import Fetcher
 from tcpnet.proxy.proxy import WebProxy
 from tcpnet.server.session import Session
+from tcpnet.server.turns import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Community:
     invitations: Invitations
     sessions: dict[str, Session] = field(default_factory=dict)
     """Everybody who is logged in, by session id, also while away."""
+    turns: Turns = field(default_factory=Turns)
+    """For large pages that people fetch: nobody else is to notice them."""
 
     async def forget(self, account: Account) -> None:
         """Delete an account with its mailbox, and end its sessions. Raises BrokerError."""

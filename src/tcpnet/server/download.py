@@ -13,8 +13,9 @@ from tcpnet.proxy import body, codings
 from tcpnet.proxy import fields as http
 from tcpnet.proxy.answers import Answer
 from tcpnet.server.legible import legible
-from tcpnet.server.parcel import Parcel
+from tcpnet.server.parcel import IN_MEMORY, Parcel
 from tcpnet.server.session import Session
+from tcpnet.server.turns import Turns
 
 _SAMPLE: Final = 1024
 # By its ending a program knows how to unpack what is taken home packed.
@@ -121,9 +122,9 @@ class Download:
 
 @asynccontextmanager
 async def downloaded(
-    url: str, answer: Answer, limits: Proxy, took: Callable[[int], None]
+    url: str, answer: Answer, limits: Proxy, turns: Turns, took: Callable[[int], None]
 ) -> AsyncIterator[Download]:
-    """Take a whole body; `took` is told the bytes of each piece.
+    """Take a whole body, what is large of it in turns; `took` is told the bytes of each piece.
 
     Raises FetchError for one that breaks off, UserError for one that is too large.
     """
@@ -134,6 +135,8 @@ async def downloaded(
             _check(download.parcel.size + len(chunk), limits.max_bytes)
             await download.parcel.add(chunk)
             took(len(chunk))
+            if download.parcel.size > IN_MEMORY:
+                await turns.take()
         await download.parcel.settle()
         yield download
     finally:

@@ -13,6 +13,8 @@ IN_MEMORY: Final = 1 << 20
 """Bytes of a parcel that need no file; also how many are written and read at once."""
 
 _PIECE: Final = 64 * 1024
+# Pieces that wait at most: of one byte each they would take fifty times their size.
+_MANY: Final = 1024
 
 T = TypeVar("T")
 
@@ -25,7 +27,8 @@ class Parcel:
 
     def __init__(self) -> None:
         self.size = 0
-        self._fresh = bytearray()
+        self._fresh: list[bytes] = []
+        self._waiting = 0
         self._file = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - `close` closes it
         # A write whose person left goes on in its thread, while the file is closed from another.
         self._lock = Lock()
@@ -33,13 +36,14 @@ class Parcel:
     async def add(self, piece: bytes) -> None:
         """Take one more piece."""
         self.size += len(piece)
-        self._fresh += piece
-        if len(self._fresh) >= IN_MEMORY:
+        self._waiting += len(piece)
+        self._fresh.append(piece)
+        if self._waiting >= IN_MEMORY or len(self._fresh) >= _MANY:
             await self.settle()
 
     async def settle(self) -> None:
         """Bring what was added to where `read` finds it."""
-        fresh, self._fresh = self._fresh, bytearray()
+        fresh, self._fresh, self._waiting = self._fresh, [], 0
         await self._threaded(partial(self._write, fresh))
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
@@ -73,10 +77,10 @@ class Parcel:
             reason = error.strerror or error
             raise UserError(f"This hub cannot hold the page: {reason}.") from error
 
-    def _write(self, data: bytearray) -> None:
+    def _write(self, pieces: list[bytes]) -> None:
         with self._lock:
             if not self._file.closed:
-                self._file.write(data)
+                self._file.writelines(pieces)
 
     def _read(self, at: int) -> bytes:
         with self._lock:

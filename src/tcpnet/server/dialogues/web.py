@@ -232,7 +232,8 @@ async def _show(
     def took(size: int) -> None:
         meter.done += size
 
-    async with downloaded(request.url, answer, community.settings.proxy, took) as download:
+    limits, turns = community.settings.proxy, community.turns
+    async with downloaded(request.url, answer, limits, turns, took) as download:
         await download.shown(session)
     # Known only now: what breaks off is not kept.
     if switches.caching and request.method == "GET" and answer.not_stored and answer.status < 300:
