@@ -115,9 +115,9 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         """Go on under TLS, both sides having said `secure`: a server's is sent from here.
 
         Afterwards the peer is held back until `resume`, so that its key can be looked at first.
-        What has not been sent yet goes out encrypted. The caller bounds the time and closes what has
-        failed. Raises ProtocolError where anything came in clear behind `secure`, or no TLS that
-        we take; ConnectionLost where the peer hangs up.
+        What has not been sent yet goes out encrypted. The caller bounds the time and closes what
+        has failed. Raises ProtocolError where anything came in clear behind `secure`, or no TLS
+        that we take; ConnectionLost where the peer hangs up.
         """
         transport = self._transport
         if transport is None:
