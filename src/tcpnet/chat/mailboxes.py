@@ -1,6 +1,6 @@
 """Direct messages: kept until their owner has read them."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Final
 
 from tcpnet import text
@@ -32,8 +32,8 @@ class Mailboxes:
             raise UserError(f"A message has at most {MAX_MESSAGE} bytes.")
         return await self._broker.publish(_box(recipient), sender.name, mid, text.clean(words))
 
-    async def unread(self, owner: Account) -> AsyncIterator[Record]:
-        """What the owner has not read, oldest first."""
+    async def unread(self, owner: Account) -> AsyncGenerator[Record, None]:
+        """What the owner has not read, oldest first; to be closed where it is left early."""
         await self._later.now(_MARK, _box(owner))
         page = await self._broker.unread(_box(owner), limit=_PAGE)
         while page:

@@ -1,5 +1,6 @@
 """Rooms: a durable log each, and the seats of those who are in it now."""
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -103,6 +104,7 @@ class Seat:
     since: int = 0
     seen: int = 0
     live: bool = False
+    away: bool = False
     announced: bool = False
 
 
@@ -179,6 +181,7 @@ class Rooms:
         self._render = render
         self._later = later
         self._rooms: dict[str, Room] = {}
+        self._resting = False
 
     def __iter__(self) -> Iterator[Room]:
         return iter(self._rooms.values())
@@ -200,10 +203,16 @@ class Rooms:
         # A room made anew under an old id must never show the old one's lines.
         log = f"room/{found}/{secrets.token_hex(4)}"
         deed = Deed(id=found, log=log, owner=owner)
+        encoded = msgspec.json.encode(deed)
+        await self._later.now(_KIND, found)  # what a room of this id left to be written
         try:
-            await self._broker.put(_KIND, found, msgspec.json.encode(deed), expected=0)
+            await self._broker.put(_KIND, found, encoded, expected=0)
         except Conflict:
             raise UserError(f"The chat room {found} already exists.") from None
+        except asyncio.CancelledError:
+            # It may be stored nevertheless, and nobody would have the room or its id.
+            self._later.note(_KIND, found, lambda: self._take_back(found, encoded))
+            raise
         return self._open(deed)
 
     def find(self, room_id: str) -> Room:
@@ -230,20 +239,24 @@ class Rooms:
             self._leave(room, seat)
 
     def announce(self, room: Room, seat: Seat) -> None:
-        """Tell everybody that a member is there, himself included."""
+        """Tell everybody that a member is there, himself included.
+
+        Raises UserError when the room was closed meanwhile.
+        """
+        if room.closed:
+            raise UserError(f"The chat room {room.id} was closed.")
         first = not any(other.announced for other in room.seats if _same(other, seat))
         seat.announced = True
         if first and len(room.seats) > 1:
             self._emit(room, Joined(room.id, seat.account.name, len(room)))
 
     async def last_lines(self, room: Room, seat: Seat) -> Sequence[Record]:
-        """What somebody who joins is shown of what was said before."""
+        """What somebody who joins is shown of what was said before he came."""
         if not self.history_lines:
             return ()
-        lines = await self._broker.history(room.deed.log, limit=self.history_lines)
-        if lines:
-            seat.seen = max(seat.seen, lines[-1].seq)
-        return lines
+        return await self._broker.history(
+            room.deed.log, before=seat.since + 1, limit=self.history_lines
+        )
 
     async def catch_up(self, room: Room, seat: Seat) -> None:
         """Hand a seat what it has not seen, in pages; when it has everything it is live.
@@ -252,26 +265,38 @@ class Rooms:
         A seat that takes no more stays as it is: it may try again.
         """
         seat.live = False
-        while seat.seen < room.last_seq:
-            page = await self._broker.history(room.deed.log, after=seat.seen, limit=_PAGE)
+        while (seen := seat.seen) < room.last_seq:
+            page = await self._broker.history(room.deed.log, after=seen, limit=_PAGE)
+            if seat.seen != seen:
+                continue  # the member came back meanwhile, with a position of his own
             if page and not seat.push(self._encoded(room, page)):
                 return
             # Lines that are kept no longer cannot be missed.
             seat.seen = page[-1].seq if page else room.last_seq
             await seat.drained()
-        seat.live = True
+        seat.live = not seat.away
 
     def away(self, room: Room, seat: Seat) -> None:
         """Tell that a member's connection was lost; he keeps his seat for now."""
-        seat.live = False
-        self._emit(room, Away(room.id, seat.account.name))
+        seat.live, seat.away = False, True
+        if not _is_there(room, seat):
+            self._emit(room, Away(room.id, seat.account.name))
 
-    def back(self, room: Room, seat: Seat) -> None:
-        """Tell that a member is there again."""
-        self._emit(room, Back(room.id, seat.account.name))
+    def back(self, room: Room, seat: Seat, seen: int) -> None:
+        """Tell that a member is there again, who has the lines up to `seen`; he gets the rest."""
+        if not _is_there(room, seat):
+            self._emit(room, Back(room.id, seat.account.name))
+        seat.away = False
+        seat.seen = max(seat.since, min(seat.seen, seen))
+
+    def rest(self) -> None:
+        """Keep the rooms as they are while their members are sent away: the hub closes down."""
+        self._resting = True
 
     async def post(self, room: Room, author: Account, words: str, mid: str = "") -> int:
         """Say a line to everybody in the room; returns once it is durable. Raises UserError."""
+        if room.closed:
+            raise UserError(f"The chat room {room.id} was closed.")
         if not words.strip():
             raise UserError("An empty line is not sent.")
         if text.size(words) > MAX_LINE:
@@ -279,17 +304,14 @@ class Rooms:
         return await self._broker.publish(room.deed.log, author.name, mid, text.clean(words))
 
     async def close(self, room: Room, by: Account) -> None:
-        """End a room for everybody; its id is free again."""
-        await self._broker.remove(_KIND, room.id)
+        """End a room for everybody; its id is free again. Raises BrokerError, and tries again.
+
+        What was begun is completed, even where its caller is cancelled.
+        """
         if room.closed:
-            return
-        room.closed = True
-        self._rooms.pop(room.id, None)
-        if room.following:
-            room.following.close()
-        room.push(self._render(Closed(room.id, by.name)))
-        for seat in room.seats:
-            seat.dismiss()
+            return  # its id may be another room's already
+        self._later.note(_KIND, room.id, lambda: self._end(room, by))
+        await self._later.now(_KIND, room.id)
 
     async def an_hour_passed(self) -> None:
         """Count one more hour for rooms that are empty, and close those that were so too long.
@@ -320,12 +342,40 @@ class Rooms:
     def _encoded(self, room: Room, records: Sequence[Record]) -> bytes:
         return b"".join(self._render(Line(room.id, record)) for record in records)
 
+    async def _end(self, room: Room, by: Account) -> None:
+        await self._broker.remove(_KIND, room.id)
+        if room.closed:
+            return
+        room.closed = True
+        del self._rooms[room.id]
+        if room.following:
+            room.following.close()
+        room.push(self._render(Closed(room.id, by.name)))
+        for seat in room.seats:
+            seat.dismiss()
+        self._forget_lines(room)
+
+    def _forget_lines(self, room: Room) -> None:
+        # Who reads slowly still has the last lines to come.
+        if not room.seats:
+            log = room.deed.log
+            self._later.note("lines", log, lambda: self._broker.delete_log(log))
+
+    async def _take_back(self, room_id: str, deed: bytes) -> None:
+        stored = await self._broker.get(_KIND, room_id)
+        if stored is not None and stored.value == deed:
+            await self._broker.remove(_KIND, room_id)
+
     def _leave(self, room: Room, seat: Seat) -> None:
         del room.seats[seat]
-        if room.closed or room.has(seat.account) or not seat.announced:
+        if room.closed:
+            self._forget_lines(room)
+            return
+        stays = any(other.announced for other in room.seats if _same(other, seat))
+        if self._resting or stays or not seat.announced:
             return
         self._emit(room, Left(room.id, seat.account.name, len(room)))
-        if room.seats and room.is_owner(seat.account):
+        if room.seats and room.is_owner(seat.account) and not room.has(seat.account):
             heir = next(iter(room.seats)).account
             self._rewrite(room, msgspec.structs.replace(room.deed, owner=heir))
             self._emit(room, Handed(room.id, heir.name))
@@ -340,6 +390,11 @@ class Rooms:
     async def _write(self, room: Room) -> None:
         if not room.closed:
             await self._broker.put(_KIND, room.id, msgspec.json.encode(room.deed))
+
+
+def _is_there(room: Room, seat: Seat) -> bool:
+    """Whether somebody is in the room and connected, from whatever place."""
+    return any(not other.away for other in room.seats if _same(other, seat))
 
 
 def _same(one: Seat, other: Seat) -> bool:

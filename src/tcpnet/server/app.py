@@ -83,6 +83,7 @@ async def running(
         keepers(pulse.watch())
         sessions = await house.enter_async_context(owned())
         house.callback(listener.close)  # nobody comes in while the sessions end
+        house.callback(community.rooms.rest)
         accept = _door(settings, community, sessions)
         limits = settings.limits
         await listener.open(

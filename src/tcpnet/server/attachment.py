@@ -4,13 +4,18 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from tcpnet.errors import ConnectionLost, TcpnetError
+from tcpnet.errors import ConnectionLost, ProtocolError, TcpnetError
 from tcpnet.net.connection import Connection
 from tcpnet.protocol import codec
-from tcpnet.protocol.items import FromClient, FromServer
+from tcpnet.protocol.items import FromClient, FromServer, Print
 
 MAX_KEPT: Final = 64 * 1024
 """Bytes told to somebody who is away that are kept for his return."""
+
+_LEFT_OUT: Final = Print(
+    message="More was said to you while you were away than could be kept: the rest is left out.",
+    kind="notice",
+)
 
 
 class Attachment:
@@ -33,6 +38,8 @@ class Attachment:
         self._gone = gone
         self._kept: list[bytes] = []
         self._kept_size = 0
+        self._overflowed = False
+        self._returned: asyncio.Future[None] | None = None
         self._waiting: asyncio.TimerHandle | None = None
 
     def send(self, *frame: FromServer) -> None:
@@ -41,7 +48,9 @@ class Attachment:
             self.connection.send(*frame)
             return
         line = codec.encode(*frame)
-        if self._kept_size + len(line) <= MAX_KEPT:
+        # Nothing behind the first that did not fit: a text has no hole in its middle.
+        self._overflowed |= self._kept_size + len(line) > MAX_KEPT
+        if not self._overflowed:
             self._kept.append(line)
             self._kept_size += len(line)
 
@@ -50,7 +59,11 @@ class Attachment:
         return not self.away and self.connection.push(lines)
 
     async def drained(self) -> None:
-        """Wait until the person has read most of what was sent; nobody waits for who is away."""
+        """Wait until the person has read most of what was sent; long texts wait for his return."""
+        while self.away and self._kept_size > MAX_KEPT // 4:
+            if self._returned is None:
+                self._returned = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._returned)
         await self.connection.drained()
 
     def lost(self, error: TcpnetError) -> bool:
@@ -59,26 +72,40 @@ class Attachment:
             return False
         self.away = True
         self.connection.abort()  # also where it was us who gave it up
-        loop = asyncio.get_running_loop()
-        self._waiting = loop.call_later(self._grace, self._gone, error)
+        self._wait(self._grace, error)
         return True
 
-    def replace(self, connection: Connection[FromClient]) -> Connection[FromClient]:
-        """Go on with another connection, silent until `returned`; gives the old one."""
-        self.forget()
+    def replace(self, connection: Connection[FromClient], within: float) -> Connection[FromClient]:
+        """Go on with another connection, silent until `returned`; gives the old one.
+
+        `within`: the seconds that its client has to acknowledge.
+        """
         old, self.connection = self.connection, connection
         self.away = True
+        self._wait(within, ProtocolError("coming back took too long"))
         return old
 
     def returned(self) -> None:
         """Say what was kept, and from now on everything."""
+        self.forget()
         self.away = False
         kept, self._kept, self._kept_size = self._kept, [], 0
         for line in kept:
             self.connection.send_encoded(line)
+        if self._overflowed:
+            self._overflowed = False
+            self.connection.send(_LEFT_OUT)
+        if self._returned is not None:
+            self._returned.set_result(None)
+            self._returned = None
 
     def forget(self) -> None:
         """Wait for nobody any more."""
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
+
+    def _wait(self, seconds: float, error: TcpnetError) -> None:
+        self.forget()
+        loop = asyncio.get_running_loop()
+        self._waiting = loop.call_later(seconds, self._gone, error)

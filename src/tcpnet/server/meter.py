@@ -36,9 +36,14 @@ class Meter:
 
     def _show(self) -> None:
         rate = self.done / (self._loop.time() - self._began)
-        self._session.send(
-            Progress(
-                id=self._request, message=self._what, done=self.done, total=self.total, rate=rate
+        if not self._session.is_away:  # each replaces the one before: none is worth keeping
+            self._session.send(
+                Progress(
+                    id=self._request,
+                    message=self._what,
+                    done=self.done,
+                    total=self.total,
+                    rate=rate,
+                )
             )
-        )
         self._timer = self._loop.call_later(INTERVAL, self._show)

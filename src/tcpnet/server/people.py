@@ -27,7 +27,7 @@ async def run_session(connection: Connection[FromClient], community: Community) 
     pace = Bucket(limits.replies_per_second, limits.reply_burst)
     session = Session(connection, pace, grace=limits.grace_seconds)
     log.session_id.set(session.id[:8])
-    farewell: Bye | None = CLOSING
+    farewell = CLOSING
     try:
         farewell = await _talked(session, community)
     except Exception:
@@ -37,21 +37,20 @@ async def run_session(connection: Connection[FromClient], community: Community) 
             reason=f"That did not work (error {number}). It has been noted.", kind="error"
         )
     finally:
-        if farewell is not None:
-            _note_end(session, farewell)
-            await session.close(farewell)
+        _note_end(session, farewell)
+        await session.close(farewell)
 
 
-async def _talked(session: Session, community: Community) -> Bye | None:
-    """The whole conversation; its last word, or None where another session goes on with it."""
+async def _talked(session: Session, community: Community) -> Bye:
+    """The whole conversation; its last word."""
     try:
         async with session.held():
             hello = await login.greeted(session, community)
             if hello.resume and (former := _former(community, hello.resume, hello.id_key)):
                 welcome = login.welcome(former, community, resumed=True)
-                old = former.attach(session.connection, hello.resume.rooms, welcome)
-                await old.close(_ELSEWHERE)
-                return None
+                within = community.settings.limits.handshake_seconds
+                former.attach(session, hello.resume.rooms, welcome, within=within)
+                return _ELSEWHERE  # said over the connection that is left
             async with login.logged_in(session, community, hello):
                 first = await _first(session, community, hello.resume)
                 await main_menu(session, community, first)

@@ -4,12 +4,11 @@ import asyncio
 import secrets
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Final, Protocol
+from typing import Any, BinaryIO, Final, Protocol, Self
 
-from tcpnet import text
 from tcpnet.chat import names
 from tcpnet.chat.accounts import Account
 from tcpnet.errors import ProtocolError, TcpnetError, UserError
@@ -63,10 +62,10 @@ class Standing(Protocol):
         """Hand over what was missed, as far as it is taken now."""
 
     def went_away(self) -> None:
-        """Learn that the connection was lost and may come back."""
+        """Learn that the person's connection was lost, and that he may come back."""
 
     def came_back(self) -> None:
-        """Learn that it did."""
+        """Learn that he did."""
 
 
 class Session:
@@ -79,7 +78,7 @@ class Session:
         self.account = Account(name="", id=0, key="")
         self.agent = self.token = ""
         self.seen: Callable[[int], None] = _nobody
-        self.positions: Mapping[str, int] | None = None
+        self.positions: Mapping[str, int] = {}
         self._attachment = Attachment(connection, grace, self._end)
         self._pace = pace
         self._waiting: deque[FromClient | None] = deque()
@@ -124,26 +123,34 @@ class Session:
     @property
     def is_resumable(self) -> bool:
         """Whether the person may come back to it."""
-        return self._attachment.resumable
+        return self._attachment.resumable and self._error is None
 
     def outlives(self) -> None:
         """Let the session wait for its person when the connection is lost."""
         self._attachment.resumable = True
 
     def attach(
-        self, connection: Connection[FromClient], positions: Mapping[str, int], hello: Welcome
-    ) -> Connection[FromClient]:
-        """Go on over another connection; gives the old one, to be closed.
+        self,
+        newcomer: "Session",
+        positions: Mapping[str, int],
+        hello: Welcome,
+        *,
+        within: float,
+    ) -> None:
+        """Go on over the connection of another session, which is left with the old one.
 
         `positions`: the last line that the client has of each room. What it missed and the open
-        question follow its acknowledgement.
+        question follow its acknowledgement, for which it has `within` seconds.
         """
-        old = self._attachment.replace(connection)
+        if not self.is_away and self._standing is not None:
+            self._standing.went_away()
+        connection = newcomer.connection
+        old = self._attachment.replace(connection, within)
+        newcomer._attachment.connection = old
+        old.receiver, connection.receiver = newcomer, self
         self.positions = positions
         self._returning = True
-        connection.receiver = self
         connection.send(hello)
-        return old
 
     def dismiss(self, bye: Bye) -> None:
         """End the session from outside, with this last word."""
@@ -208,14 +215,13 @@ class Session:
     def lines(
         self, message: str = "", *, key: str, standing: Standing | None = None, **more: Any
     ) -> Iterator[AsyncIterator[Answer]]:
-        """Keep a question open for the length of the block; its answers end with `call_off`.
-
-        A block, because a generator that is left early ends at some later time.
-        """
+        """Keep a question open for the length of the block; its answers end with `call_off`."""
         self._standing = standing
+        if standing is not None and self.is_away:
+            standing.went_away()
         try:
             with self._asking(message, key=key, keep=True, **more):
-                yield self._answers()
+                yield _Answers(self._answer)
         finally:
             self._standing = None
 
@@ -276,6 +282,7 @@ class Session:
 
     async def close(self, farewell: Bye) -> None:
         """Say the last word and end; bounded."""
+        self._attachment.forget()
         self.withdraw()
         await self.connection.close(farewell)
 
@@ -288,7 +295,7 @@ class Session:
                 self.seen(upto)
             case Reply():
                 self._reply(item)
-            case Status() if self._returning:
+            case Status(ok=True) if self._returning:
                 self._back()
             case Hello() | Status():
                 self._put(item)
@@ -307,9 +314,12 @@ class Session:
 
     def lost(self, error: TcpnetError) -> None:
         """Wait for the person to come back, or end; called once by each connection."""
+        if self._error is not None:
+            return  # it ends already
+        was_away = self.is_away
         if not self._attachment.lost(error):
             self._end(error)
-        elif self._standing is not None:
+        elif self._standing is not None and not was_away:
             self._standing.went_away()
 
     @property
@@ -320,7 +330,7 @@ class Session:
     def _end(self, error: TcpnetError) -> None:
         """End the dialogue wherever it waits."""
         self._attachment.forget()
-        self._error = error
+        self._error = self._error or error
         if self._cut is not None and not self._cut.expired():
             self._cut.reschedule(asyncio.get_running_loop().time())
 
@@ -340,7 +350,8 @@ class Session:
         self._question = Input(
             message=message, res_key=key, res_type=res_type, id=self._new_id(), **more
         )
-        self._attachment.send(self._question)
+        if not self.is_away:  # who comes back is asked again
+            self._attachment.send(self._question)
         try:
             yield
         finally:
@@ -359,8 +370,9 @@ class Session:
         return self._offer.piece(wish)
 
     def _stop(self, request: int) -> None:
-        if self._stopping is not None and self._request == request:
-            self._stopping.reschedule(asyncio.get_running_loop().time())
+        stopping = self._stopping
+        if stopping is not None and not stopping.expired() and self._request == request:
+            stopping.reschedule(asyncio.get_running_loop().time())
 
     def _reply(self, reply: Reply) -> None:
         question = self._question
@@ -385,12 +397,9 @@ class Session:
     async def _catch_up(self) -> None:
         self._behind = False
         await self._attachment.drained()
-        if self._standing is not None and not self._attachment.away:
+        # Without a connection nothing is taken, and trying again would wait for nothing.
+        if self._standing is not None and not self.is_away and self._error is None:
             await self._standing.catch_up()
-
-    async def _answers(self) -> AsyncIterator[Answer]:
-        while (answer := await self._answer()) is not None:
-            yield answer
 
     async def _answer(self) -> Answer | None:
         item = await self._next()
@@ -420,10 +429,24 @@ class Session:
         return item
 
 
+class _Answers:
+    """The answers to a standing question.
+
+    No generator: one that is left early is closed at some later time, by a task of nobody's.
+    """
+
+    def __init__(self, take: Callable[[], Awaitable[Answer | None]]) -> None:
+        self._take = take
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Answer:
+        answer = await self._take()
+        if answer is None:
+            raise StopAsyncIteration
+        return answer
+
+
 def _nobody(upto: int) -> None:
     """Take note of mail that was seen before anybody logged in: there is none."""
-
-
-def shown(name: str) -> str:
-    """A name or room id that somebody typed, fit to be shown back."""
-    return text.clip(text.clean(name), 128)

@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from contextlib import aclosing
 
 from tcpnet import text
 from tcpnet.broker.base import Record
@@ -25,12 +26,13 @@ async def write(session: Session, community: Community) -> None:
 async def read(session: Session, community: Community) -> None:
     """Show what is unread; it stays so until the client says that it showed it."""
     found = False
-    async for record in community.mailboxes.unread(session.account):
-        if not found:
-            session.tell("My messages:")
-        found = True
-        session.show(_message(record))
-        await session.drained()
+    async with aclosing(community.mailboxes.unread(session.account)) as unread:
+        async for record in unread:
+            if not found:
+                session.tell("My messages:")
+            found = True
+            session.show(_message(record))
+            await session.drained()
     if not found:
         session.tell("No new messages.")
 

@@ -12,6 +12,7 @@ from tcpnet.server.session import Answer, Session
 
 # `bye` alone, or as the whole last sentence: "See you later. bye", "Take care Bob. Bye."
 _PARTING: Final = re.compile(r"(?:^|.*[.!?…]\s+)bye\s*[.!]*\s*", re.IGNORECASE | re.DOTALL)
+_TOO_SLOW: Final = "You read too slowly: lines waited for you, and follow now."
 _BARE: Final = re.compile(r"\s*(bye|exit)\s*[.!]*\s*", re.IGNORECASE)
 
 
@@ -48,7 +49,7 @@ async def rejoin(session: Session, community: Community, *, place: Place, seen: 
     stay = _Stay(session, community, room)
     with community.rooms.joined(room, stay.seat):
         session.tell(f"You are back in chat room {room.id}.", kind="notice")
-        stay.seat.since, stay.seat.seen = place.since, max(place.since, seen)
+        stay.seat.since, stay.seat.seen = place.since, max(place.since, min(seen, room.last_seq))
         await _stayed(stay)
 
 
@@ -75,8 +76,8 @@ async def _stayed(stay: "_Stay") -> None:
                     break
             except (UserError, BrokerError) as error:
                 session.tell(str(error), kind="error", mid=answer.mid or None)
-    if room.closed and not stay.seat.live:
-        session.tell(f"The chat room {room.id} was closed while you were away.", kind="notice")
+    if stay.uninformed:
+        session.tell(f"The chat room {room.id} was closed meanwhile.", kind="notice")
     community.places.leaves(session.account)
 
 
@@ -92,16 +93,16 @@ class _Stay:
             push=session.push,
             drained=session.drained,
             lagged=self._lagged,
-            dismiss=session.call_off,
+            dismiss=self._called_off,
         )
+        self.uninformed = self._lags = False
 
     async def catch_up(self) -> None:
         """Hand over what was missed, from the last line that the client says it has."""
         seat = self.seat
-        if self.session.positions is not None:
-            position = self.session.positions.get(self.room.id, 0)
-            seat.seen = max(seat.since, min(seat.seen, position))
-            self.session.positions = None
+        if self._lags:
+            self._lags = False
+            self.session.tell(_TOO_SLOW, kind="notice")
         await self.community.rooms.catch_up(self.room, seat)
         if not seat.live and not self.session.is_away:
             self.session.fall_behind()
@@ -111,12 +112,18 @@ class _Stay:
         self.community.rooms.away(self.room, self.seat)
 
     def came_back(self) -> None:
-        """Tell the room."""
-        self.community.rooms.back(self.room, self.seat)
+        """Tell the room; the client says which line it had last."""
+        position = self.session.positions.get(self.room.id, 0)
+        self.community.rooms.back(self.room, self.seat, position)
 
     def _lagged(self) -> None:
-        self.session.tell("You read too slowly: lines wait until you catch up.", kind="notice")
+        # He is told when he reads again: within the room's push nothing may end a connection.
+        self._lags = True
         self.session.fall_behind()
+
+    def _called_off(self) -> None:
+        self.uninformed = not self.seat.live
+        self.session.call_off()
 
 
 async def _heard(session: Session, community: Community, room: Room, answer: Answer) -> bool:

@@ -1,0 +1,504 @@
+"""What nobody should be able to break: ends at every moment, takeovers, races, floods."""
+
+import asyncio
+import gc
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tcpnet.chat.accounts import Account
+from tcpnet.errors import ConnectionLost, UserError
+from tcpnet.protocol.items import (
+    PROTOCOL,
+    Bye,
+    Cancel,
+    Hello,
+    Input,
+    Print,
+    Progress,
+    Reply,
+    Resume,
+    Status,
+    Welcome,
+)
+from tcpnet.server.meter import Meter
+from tcpnet.server.session import Session
+from tests.hub import PATIENCE, Person, Town, town
+
+Step = Callable[[Town, Person], Awaitable[None]]
+QUICK = {"replies_per_second": 0.0, "grace_seconds": 0.05}
+
+
+def hello(name: str, resume: Resume | None = None, **more: Any) -> Hello:
+    """The first item of a client."""
+    return Hello(protocol=PROTOCOL, agent="test", id_key=name, resume=resume, **more)
+
+
+async def arrives(hub: Town, name: str, resume: Resume | None = None) -> Person:
+    """Somebody whose client can come back, or does."""
+    person = await hub.dials(name)
+    person.send(hello(name, resume or Resume(session="")))
+    await person.gets(Welcome)
+    person.send(Status(ok=True))
+    return person
+
+
+async def in_room(hub: Town, name: str, room: str = "den", *, new: bool = False) -> Person:
+    """Somebody who can come back, in a room."""
+    person = await arrives(hub, name)
+    await person.enters_room(room, new=new)
+    return person
+
+
+def session_of(person: Person) -> str:
+    """The id under which somebody may come back."""
+    return next(item.session for item in person.seen if isinstance(item, Welcome))
+
+
+def the_session(hub: Town, name: str) -> Session:
+    """The hub's side of somebody."""
+    return next(s for s in hub.hub.community.sessions.values() if s.account.name == name)
+
+
+async def nothing(_: Town, __: Person) -> None:
+    """Say nothing at all."""
+
+
+async def begins_a_frame(_: Town, person: Person) -> None:
+    """Stop in the middle of the first frame."""
+    person.send_raw(b'{"headers": [{"type": "hel')
+
+
+async def is_asked_for_another_name(_: Town, person: Person) -> None:
+    """Have a name that nobody can have."""
+    person.send(hello(":"))
+    await person.asked("Your id key")
+
+
+async def gets_welcome(_: Town, person: Person) -> None:
+    """Do not acknowledge it."""
+    person.send(hello(person.name, Resume(session=""), keeps_token=True))
+    await person.gets(Welcome)
+
+
+async def comes_to_the_menu(hub: Town, person: Person) -> None:
+    """Be asked for an option."""
+    await gets_welcome(hub, person)
+    person.send(Status(ok=True))
+    await person.asked("Your option")
+
+
+async def writes_a_message(hub: Town, person: Person) -> None:
+    """Be in the middle of a dialogue."""
+    await comes_to_the_menu(hub, person)
+    await person.chooses(2)
+    await person.asked("Enter your message: ")
+
+
+async def talks(hub: Town, person: Person) -> None:
+    """Own a room and say something in it."""
+    await comes_to_the_menu(hub, person)
+    await person.enters_room(person.name, new=True)
+    person.types("hello", mid="m1")
+    await person.sees("hello")
+
+
+async def says_much(hub: Town, person: Person) -> None:
+    """Leave many lines and an answer behind that nobody waits for."""
+    await talks(hub, person)
+    for number in range(40):
+        person.types(f"line {number}")
+
+
+STAGES: list[Step] = [
+    nothing,
+    begins_a_frame,
+    is_asked_for_another_name,
+    gets_welcome,
+    comes_to_the_menu,
+    writes_a_message,
+    talks,
+    says_much,
+]
+
+
+async def resets(_: Town, person: Person) -> None:
+    """Be gone without a word."""
+    assert person.connection is not None
+    person.connection.abort()
+
+
+async def says_bye(_: Town, person: Person) -> None:
+    """Say so and hang up at once."""
+    person.send(Bye(reason="bye"))
+    assert person.connection is not None
+    await person.connection.close()
+
+
+async def breaks_the_wire(_: Town, person: Person) -> None:
+    """Send what is no frame."""
+    person.send_raw(b"rubbish\n")
+    await person.gone()
+
+
+async def is_dismissed(hub: Town, person: Person) -> None:
+    """Be sent away, or reset where nobody is known yet."""
+    for session in hub.hub.community.sessions.values():
+        session.dismiss(Bye(reason="out", kind="refused"))
+    await resets(hub, person)
+
+
+async def answers_and_resets(_: Town, person: Person) -> None:
+    """Have the last answer taken when the connection is lost already."""
+    if person.question is not None and person.question.message.startswith("Your option"):
+        person.types(7)
+    assert person.connection is not None
+    person.connection.flush_now()
+    person.connection.abort()
+
+
+ENDS: list[Step] = [resets, says_bye, breaks_the_wire, is_dismissed, answers_and_resets]
+
+
+@pytest.mark.parametrize("end", ENDS, ids=lambda end: end.__name__)
+async def test_a_session_that_ended_at_any_stage_leaves_nothing_behind(
+    end: Step, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No task, timer, seat or entry: what still refers to the session would be found."""
+    async with town(limits=QUICK) as hub:
+        community = hub.hub.community
+        before = asyncio.all_tasks()
+        for stage in STAGES:
+            ann = await hub.dials(f"ann-{stage.__name__}")
+            await stage(hub, ann)
+            await end(hub, ann)
+
+            await ended(before)
+            gc.collect()
+            assert not sessions(), stage.__name__
+            assert not community.sessions, stage.__name__
+            assert not len(community.presence), stage.__name__
+            assert not any(room.seats for room in community.rooms), stage.__name__
+
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def test_a_hub_that_closes_down_ends_sessions_of_every_stage(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Everybody at once, and nothing of anybody is left."""
+    before = asyncio.all_tasks()
+    async with town() as hub:
+        for stage in STAGES:
+            await stage(hub, await hub.dials(f"ann-{stage.__name__}"))
+        away = await in_room(hub, "away", "other", new=True)
+        await resets(hub, away)
+
+    await ended(before)
+    gc.collect()
+    assert not sessions()
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def ended(before: set[asyncio.Task[Any]]) -> None:
+    """Wait until no task is left but these and this one."""
+    async with asyncio.timeout(PATIENCE):
+        while left := asyncio.all_tasks() - before - {asyncio.current_task()}:
+            await asyncio.wait(left)
+
+
+def sessions() -> list[Session]:
+    """All sessions that anything refers to."""
+    return [found for found in gc.get_objects() if type(found) is Session]
+
+
+async def test_who_left_while_away_is_waited_for_no_longer() -> None:
+    """His last answer was to leave; no timer goes off for him later."""
+    async with town(limits={"replies_per_second": 0.0, "grace_seconds": 30}) as hub:
+        before = asyncio.all_tasks()
+        ann = await arrives(hub, "ann")
+        question = await ann.asked("Your option")
+        session = the_session(hub, "ann")
+
+        session.received(Reply(res_key=question.res_key, value=7, id=question.id))
+        session.connection.silent(60)  # lost before the answer is taken
+        assert session.is_away
+        del session
+        await ended(before)
+        gc.collect()
+
+        assert not sessions()
+
+
+async def test_who_comes_back_is_sent_what_he_misses_before_what_is_live(hub: Town) -> None:
+    """Also where the old connection seemed to live, and a line comes at that very moment."""
+    bob, ann = await in_room(hub, "bob", new=True), await in_room(hub, "ann")
+    for number in range(3):
+        bob.types(f"line {number}")
+    await ann.sees("line 2")
+    lines = [item for item in ann.seen if isinstance(item, Print) and item.kind == "chat"]
+    session, room = the_session(hub, "ann"), hub.hub.community.rooms.find("den")
+
+    again = await hub.dials("ann")
+    again.send(hello("ann", Resume(session=session.id, rooms={"den": lines[0].seq or 0})))
+    await again.gets(Welcome)
+    community = hub.hub.community
+    await community.rooms.post(room, account(hub, "bob"), "between")
+    session.received(Status(ok=True))
+    await community.rooms.post(room, account(hub, "bob"), "at once")
+    await again.sees("at once")
+
+    assert again.messages("chat") == [
+        f"bob> {words}" for words in ("line 1", "line 2", "between", "at once")
+    ]
+    assert not [words for words in again.messages() if "too slowly" in words]
+
+
+def account(hub: Town, name: str) -> Account:
+    """Somebody who is there, as the hub knows him."""
+    return the_session(hub, name).account
+
+
+async def test_the_room_hears_once_that_somebody_is_away_and_once_that_he_is_back(
+    hub: Town,
+) -> None:
+    """However often he fails to come back, and also where nobody saw him go."""
+    bob, ann = await in_room(hub, "bob", new=True), await in_room(hub, "ann")
+    resume = Resume(session=session_of(ann))
+    await resets(hub, ann)
+    await bob.sees("ann is away")
+    for _ in range(2):
+        failing = await hub.dials("ann")
+        failing.send(hello("ann", resume))
+        await failing.gets(Welcome)
+        await resets(hub, failing)
+    back = await arrives(hub, "ann", resume)
+    await bob.sees("ann is back")
+    await arrives(hub, "ann", resume)
+    await bob.sees("ann is away")
+    await bob.sees("ann is back")
+    await bob.settled()
+    await back.gone()
+
+    assert [w for w in bob.messages("notice") if "ann" in w] == ["ann is away", "ann is back"] * 2
+
+
+async def test_one_of_two_places_lost_is_nobody_away(hub: Town) -> None:
+    """The other place is still there, and speaks."""
+    bob = await in_room(hub, "bob", new=True)
+    first = await hub.dials("ann")
+    first.send(hello("ann", Resume(session=""), keeps_token=True))
+    token = (await first.gets(Welcome)).token
+    first.send(Status(ok=True))
+    second = await hub.dials("ann")
+    second.send(hello("ann", Resume(session=""), keeps_token=True, token=token))
+    await second.gets(Welcome)
+    second.send(Status(ok=True))
+    for place in (first, second):
+        await place.enters_room("den")
+
+    await resets(hub, first)
+    second.types("still here")
+    await bob.sees("still here")
+
+    assert "ann is away" not in bob.messages()
+
+
+async def test_who_comes_back_and_never_says_so_is_not_waited_for() -> None:
+    """A welcome that nobody acknowledges has its seconds, also on the way back."""
+    async with town(limits={"handshake_seconds": 0.1}) as hub:
+        bob, ann = await in_room(hub, "bob", new=True), await in_room(hub, "ann")
+        again = await hub.dials("ann")
+        again.send(hello("ann", Resume(session=session_of(ann))))
+
+        await bob.sees("ann disconnected from the chat.")
+        bye: Bye = await again.gets(Bye)
+
+    assert bye.kind == "protocol"
+
+
+async def test_a_status_that_says_no_is_no_way_back(hub: Town) -> None:
+    """As it is none on the way in."""
+    ann = await in_room(hub, "ann", new=True)
+    again = await hub.dials("ann")
+    again.send(hello("ann", Resume(session=session_of(ann))))
+    await again.gets(Welcome)
+
+    again.send(Status(ok=False))
+
+    assert (await again.gets(Bye)).kind == "protocol"
+
+
+async def test_a_long_text_told_to_somebody_away_is_whole_when_he_is_back(hub: Town) -> None:
+    """His dialogue waits for him before it says more than is kept."""
+    ann = await arrives(hub, "ann")
+    await ann.asked("Your option")
+    session = the_session(hub, "ann")
+    session.connection.silent(60)
+    text = "".join(f"{number} " for number in range(40_000))
+    showing = asyncio.create_task(session.page(text))
+
+    again = await arrives(hub, "ann", Resume(session=session.id))
+    await showing
+    session.tell("the end")
+    await again.sees("the end")
+
+    shown = [i.message for i in again.seen if isinstance(i, Print) and i.kind == "page"]
+    assert "".join(shown) == text
+
+
+async def test_what_was_too_much_to_keep_is_left_out_from_its_first_line_on(hub: Town) -> None:
+    """And that is said; nothing is kept behind the gap."""
+    ann = await arrives(hub, "ann")
+    question = await ann.asked("Your option")
+    session = the_session(hub, "ann")
+    session.connection.silent(60)
+    session.tell("first")
+    for _ in range(5):
+        session.tell("x" * 15_000)
+    session.tell("last")
+
+    again = await arrives(hub, "ann", Resume(session=session.id))
+    await again.sees("left out")
+    await again.asked("Your option")
+
+    assert "first" in again.messages()
+    assert "last" not in again.messages()
+    assert [item for item in again.seen if isinstance(item, Input)] == [question]
+
+
+async def test_progress_is_not_kept_for_somebody_away(hub: Town) -> None:
+    """Each replaces the one before: a minute of them would be a burst of old news."""
+    ann = await arrives(hub, "ann")
+    await ann.asked("Your option")
+    session = the_session(hub, "ann")
+    meter = Meter(session, 1, "page")
+    session.connection.silent(60)
+    with meter:
+        meter._show()
+        meter._show()
+        again = await arrives(hub, "ann", Resume(session=session.id))
+        await again.asked("Your option")
+
+    assert not [item for item in again.seen if isinstance(item, Progress)]
+
+
+async def test_a_request_cancelled_twice_is_stopped_once(hub: Town) -> None:
+    """Also where the second wish comes while the first is carried out."""
+    ann = await hub.person("ann")
+    session = the_session(hub, "ann")
+    begun, unwinding, go_on = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    requests: list[int] = []
+
+    async def request() -> None:
+        async with session.stoppable() as number:
+            requests.append(number)
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                unwinding.set()
+                await go_on.wait()
+
+    running = asyncio.create_task(request())
+    await begun.wait()
+    ann.send(Cancel(id=requests[0]))
+    await unwinding.wait()
+    ann.send(Cancel(id=requests[0]))
+    await ann.settled()
+    go_on.set()
+
+    with pytest.raises(UserError, match="Stopped"):
+        await running
+    assert ann.ended is None
+
+
+async def test_a_reader_lost_while_lines_wait_for_him_holds_up_nobody(hub: Town) -> None:
+    """With a broker that never waits, catching up would try again for ever."""
+    bob, ann = await in_room(hub, "bob", new=True), await hub.person("ann")
+    await ann.enters_room("den")
+    session = the_session(hub, "ann")
+    seat = next(s for s in hub.hub.community.rooms.find("den").seats if s.account.name == "ann")
+    seat.live = False
+    bob.types("missed")
+    await bob.sees("missed")
+
+    session.fall_behind()  # the session is due now, and in this very turn its connection ends
+    session.connection._transport = None
+    session.lost(ConnectionLost("closed"))
+
+    await bob.sees("ann disconnected from the chat.")
+
+
+async def test_a_restart_takes_no_room_from_its_owner(tmp_path: Path) -> None:
+    """A hub that closes down sends its owner away first, perhaps."""
+    server = {"ephemeral": False, "data_dir": str(tmp_path / "d"), "cache_dir": str(tmp_path / "c")}
+    async with town(server=server | {"port": 0}) as hub:
+        owners = [await in_room(hub, f"owner{n}", f"room{n}", new=True) for n in range(5)]
+        guests = [await in_room(hub, f"guest{n}", f"room{n}") for n in range(5)]
+
+    async with town(server=server | {"port": 0}) as hub:
+        kept = {room.id: room.owner.name for room in hub.hub.community.rooms}
+
+    assert kept == {f"room{n}": f"owner{n}" for n in range(5)}
+    for person in (*owners, *guests):
+        assert not person.messages("leave")
+        assert not [words for words in person.messages() if "owns this room now" in words]
+
+
+async def test_who_joins_while_a_room_is_closed_is_not_left_in_it(hub: Town) -> None:
+    """He gets a sentence and the menu."""
+    bob, ann = await in_room(hub, "bob", new=True), await arrives(hub, "ann")
+    community = hub.hub.community
+    room = community.rooms.find("den")
+    history = community.rooms._broker.history
+    reading, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(*arguments: Any, **more: Any) -> Any:
+        reading.set()
+        await go_on.wait()
+        return await history(*arguments, **more)
+
+    community.rooms._broker.history = slow  # type: ignore[method-assign]
+    await ann.chooses(5)
+    await ann.answers("Enter ", "den")
+    await reading.wait()
+    bob.types("exit")
+    await bob.asked("Your option")
+    go_on.set()
+
+    await ann.sees("The chat room den was closed.")
+    await ann.asked("Your option")
+    assert room.closed
+
+
+async def test_a_slow_reader_is_told_that_the_room_was_closed_meanwhile(hub: Town) -> None:
+    """After the lines that waited for him; nobody says that he was away."""
+    bob, ann = await in_room(hub, "bob", new=True), await in_room(hub, "ann")
+    rooms = hub.hub.community.rooms
+    room = rooms.find("den")
+    seat = next(seat for seat in room.seats if seat.account.name == "ann")
+    seat.live, the_session(hub, "ann")._behind = False, True
+    await rooms.post(room, account(hub, "bob"), "one more")
+    await rooms.close(room, account(hub, "bob"))
+    await ann.asked("Your option")
+    await bob.asked("Your option")
+
+    words = ann.messages()
+    assert words.index("bob> one more") < words.index("The chat room den was closed meanwhile.")
+    assert "The chat room den was closed meanwhile." not in bob.messages()
+
+
+async def test_lines_behind_the_end_of_a_room_are_refused(hub: Town) -> None:
+    """Nobody would see them."""
+    bob, ann = await in_room(hub, "bob", new=True), await in_room(hub, "ann")
+    room = hub.hub.community.rooms.find("den")
+    await hub.hub.community.rooms.close(room, account(hub, "bob"))
+
+    with pytest.raises(UserError, match="was closed"):
+        await hub.hub.community.rooms.post(room, account(hub, "ann"), "too late")
+    for person in (ann, bob):
+        await person.sees("bob closed the chat room den.")
+        await person.asked("Your option")
