@@ -1,0 +1,129 @@
+"""A site for measuring the web proxy: `python -m benchmarks.uplink` prints its port and serves.
+
+`/bytes/SIZE?wait=SECONDS&rate=BYTES` is a body that comes after a wait, so many bytes a second;
+`/text/SIZE/NUMBER` is a text that follows from its address. Both are fresh for an hour. `/asked`
+tells how many of them were asked for.
+"""
+
+import asyncio
+import math
+import sys
+import time
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import parse_qsl, urlsplit
+
+BLOCK: Final = b"0123456789abcdef" * 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Uplink:
+    """The site, in a process of its own."""
+
+    port: int
+
+    def url(self, path: str) -> str:
+        """The address of something on it."""
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    async def asked(self) -> int:
+        """How many bodies were asked for so far."""
+        reader, writer = await self.ask("/asked")
+        answer = await reader.read()
+        writer.close()
+        return int(answer.rpartition(b"\r\n")[2])
+
+    async def ask(self, path: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Send a bare request on a connection of its own; the answer is to be read."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(b"GET %b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % path.encode())
+        return reader, writer
+
+
+@asynccontextmanager
+async def uplink() -> AsyncIterator[Uplink]:
+    """Run the site for the length of the block."""
+    command = (sys.executable, "-m", "benchmarks.uplink")
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE)
+    try:
+        assert process.stdout is not None
+        yield Uplink(int(await process.stdout.readline()))
+    finally:
+        process.kill()
+        await process.wait()
+
+
+def text(size: int, number: int) -> bytes:
+    """The text of so many bytes under a number."""
+    line = b"this is page %d, and nothing else is in it\n" % number
+    return (line * (size // len(line) + 1))[:size]
+
+
+class Site:
+    """Answers one request after the other on each connection."""
+
+    def __init__(self) -> None:
+        self._asked = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer until the other side leaves."""
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            closing = False
+            while not closing:
+                head = await reader.readuntil(b"\r\n\r\n")
+                closing = b"Connection: close" in head
+                await self._answer(head.split(b" ", 2)[1].decode(), writer)
+        writer.close()
+
+    async def _answer(self, target: str, writer: asyncio.StreamWriter) -> None:
+        parts = urlsplit(target)
+        match parts.path.split("/")[1:]:
+            case ["bytes", size]:
+                self._asked += 1
+                asked = {name: float(value) for name, value in parse_qsl(parts.query)}
+                await asyncio.sleep(asked.get("wait", 0))
+                blocks = _blocks(int(size), asked.get("rate", math.inf))
+                await _say(writer, "application/octet-stream", int(size), blocks)
+            case ["text", size, number]:
+                self._asked += 1
+                await _say(writer, "text/plain", int(size), _at_once(text(int(size), int(number))))
+            case _:
+                count = str(self._asked).encode()
+                await _say(writer, "text/plain", len(count), _at_once(count))
+
+
+async def _say(
+    writer: asyncio.StreamWriter, kind: str, length: int, body: AsyncIterator[bytes]
+) -> None:
+    head = f"Content-Type: {kind}\r\nContent-Length: {length}\r\nCache-Control: max-age=3600"
+    writer.write(f"HTTP/1.1 200 OK\r\n{head}\r\n\r\n".encode())
+    async for block in body:
+        writer.write(block)
+        await writer.drain()
+
+
+async def _at_once(body: bytes) -> AsyncIterator[bytes]:
+    yield body
+
+
+async def _blocks(size: int, rate: float) -> AsyncIterator[bytes]:
+    began = time.perf_counter()
+    for start in range(0, size, len(BLOCK)):
+        if (early := began + start / rate - time.perf_counter()) > 0:
+            await asyncio.sleep(early)
+        yield BLOCK[: size - start]
+
+
+async def main() -> None:
+    """Serve until killed."""
+    server = await asyncio.start_server(Site().serve, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    async with server:
+        await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
