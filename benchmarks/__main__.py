@@ -14,9 +14,11 @@ from typing import Final
 
 PARTS: Final = {
     "broker": "lines a second that become durable",
+    "client": "the full screen beside other chat clients",
     "pages": "the store of pages",
     "peers": "get the peers for the chat cases, into a folder of this checkout",
-    "policy": "the cache's decisions beside those of others",
+    "policy": "the cache's decisions about a request",
+    "powercut": "what power cuts leave of a store under load",
 }
 """Modules of this package with a `main` and arguments of their own."""
 

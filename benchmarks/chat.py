@@ -1,5 +1,6 @@
 """The chat cases: which load goes to which servers, in turn, round by round."""
 
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -216,8 +217,9 @@ class Bench:
             tempfile.TemporaryDirectory(dir=self._folder) as folder,
             peers.running(kind, program, Path(folder)) as server,
         ):
-            shown = " ".join(server.command).replace(folder, "DIR")
-            self.results.commands[kind.name] = shown.replace(str(server.port), "PORT")
+            shown = shlex.join([Path(program).name, *server.command[1:]])
+            shown = shown.replace(folder, "DIR").replace(str(server.port), "PORT")
+            self.results.commands[kind.name] = shown
             pump = str(self._pump) if self._pump else None
             target = Target(kind.wire, server.port, server.pid, kind.at_once, text_bytes, pump)
             return _loaded(Order(target, shape))

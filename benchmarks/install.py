@@ -5,19 +5,20 @@ Nothing is installed: no service starts, no user is made, and removing the folde
 
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from benchmarks.peers import KINDS, UNPACKED, Absent
 
-BOUND = 300
+BOUND: Final = 300
 """Seconds for the whole download."""
 
 
-def main(arguments: Sequence[str] = ()) -> int:
+def main() -> int:
     """Get what is missing, telling each step; the exit status."""
-    del arguments
     missing = sorted(_missing())
     if not missing:
         print("all peers are here")
@@ -50,9 +51,13 @@ def _fetch(packages: Sequence[str], folder: Path) -> int:
     print("$", *command)
     status = subprocess.call(command, timeout=BOUND)
     if status:
-        print(f"apt-get ended with status {status}: the peers above are skipped")
+        print(f"apt-get ended with status {status}: these peers are skipped")
         return 0
     for archive in sorted(folder.glob("*.deb")):
         print(f"$ dpkg-deb -x {archive.name} {UNPACKED}")
         subprocess.run(["dpkg-deb", "-x", str(archive), str(UNPACKED)], check=True, timeout=60)
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
