@@ -17,6 +17,8 @@ from tcpnet.client.plain import Plain
 from tcpnet.client.screen import Screen, State
 from tcpnet.client.settings import Settings, state_folder
 from tcpnet.client.stdin import Source
+from tcpnet.client.tokens import NAME as TOKENS
+from tcpnet.client.tokens import Tokens
 from tcpnet.client.trace import Trace
 from tcpnet.client.trust import Trust
 
@@ -51,6 +53,7 @@ async def live(
         name,
         listeners,
         Trust(known_hubs(settings), clear=settings.clear),
+        Tokens(state_folder(settings, os.environ) / TOKENS),
         timeout=settings.timeout,
         tries=(None if watched else TRIES) if settings.reconnect else 0,
         trace=record.sent if record else None,

@@ -149,7 +149,9 @@ class Desk:
                     self._store(event)
                 case Question():
                     pass  # the screen has the last one
-        self.next_lines += self.screen.unsent()
+        if self.screen.gone:
+            self.next_lines += [*self.screen.unsent(), *self.held]
+            self.held.clear()
         self._ask(self.screen.question)
         self._use_held()
         return ring
@@ -261,8 +263,9 @@ class Desk:
         answer = text if question.secret else clean(text)
         try:
             reply = self.screen.answer(answer, question_id=question.id)
-        except UserError:
-            self.notice = "the question has just changed: look again"
+        except UserError as error:
+            changed = self.screen.question is None or self.screen.question.id != question.id
+            self.notice = "the question has just changed: look again" if changed else str(error)
             return False
         self.way.send(reply)
         self._write_down(question, answer)
@@ -326,8 +329,6 @@ class Desk:
             self._greeted = True
             self.note(f"connecting to {self.screen.address}")
         if state.phase in ("lost", "ended"):
-            self.next_lines += [*self.screen.unsent(), *self.held]
-            self.held.clear()
             self._sent_at.clear()
             self.saving = None
 

@@ -49,6 +49,9 @@ class Keyring:
     def _typing(self, keys: KeyBindings) -> None:
         desk, line = self._desk, self._line
         keys.add(Keys.BracketedPaste)(lambda event: line.paste(event.data))
+        for digit in "0123456789":
+            # Emacs would take Esc and a digit for a count; here a digit is an answer.
+            keys.add("escape", digit)(lambda event: line.paste(event.data))
         keys.add("c-x", "c-e")(lambda _event: line.edit())
         if sys.platform != "win32":
             keys.add("c-z")(lambda event: event.app.suspend_to_background())

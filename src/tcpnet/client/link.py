@@ -20,9 +20,21 @@ from typing import Final, Protocol
 
 from tcpnet.client.address import Address
 from tcpnet.client.screen import State
+from tcpnet.client.tokens import Tokens
 from tcpnet.client.trust import Trust
-from tcpnet.client.visit import LEFT, LOST, REFUSED, UNREACHABLE, End, Liveness, Visit
-from tcpnet.protocol.items import FromClient, FromServer, Welcome
+from tcpnet.client.visit import AGENT, LEFT, LOST, REFUSED, UNREACHABLE, End, Liveness, Visit
+from tcpnet.errors import ConfigError
+from tcpnet.protocol.items import (
+    PROTOCOL,
+    FromClient,
+    FromServer,
+    Hello,
+    Input,
+    Print,
+    Reply,
+    Resume,
+    Welcome,
+)
 
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 30.0
@@ -52,6 +64,7 @@ class Link:
         name: str,
         listeners: Sequence[Listener],
         trust: Trust,
+        tokens: Tokens | None = None,
         *,
         timeout: float = 10.0,
         tries: int | None = None,
@@ -71,6 +84,11 @@ class Link:
         self.state = State("connecting")
         self._listeners = listeners
         self._trust = trust
+        self._tokens = tokens or Tokens()
+        self._session = ""
+        self._positions: dict[str, int] = {}
+        self._unanswered: dict[str, Reply] = {}
+        self._resending = False
         self._trace = trace
         self._visit: Visit | None = None
         self._left: End | None = None
@@ -92,8 +110,16 @@ class Link:
         return end.status
 
     def send(self, *items: FromClient) -> bool:
-        """Send one frame, if there is a connection. Never waits."""
-        return self._visit is not None and self._visit.send(*items)
+        """Send one frame, if there is a connection. Never waits.
+
+        A reply is sent again, under its own `mid`, where the hub goes on with the session after a
+        loss and still asks the same.
+        """
+        sent = self._visit is not None and self._visit.send(*items)
+        if sent:
+            replies = (item for item in items if isinstance(item, Reply))
+            self._unanswered |= {reply.mid: reply for reply in replies if reply.mid}
+        return sent
 
     def retry_now(self) -> None:
         """Dial without waiting any longer."""
@@ -146,6 +172,7 @@ class Link:
         self._visit = Visit(
             self.name,
             trust=self._trust,
+            greeting=self._greeting,
             hear=self._hear,
             on_greeted=lambda note: self._tell(State("greeting", self._attempt, since, note=note)),
             liveness=self.liveness,
@@ -157,13 +184,62 @@ class Link:
         finally:
             self._visit = None
 
+    def _greeting(self, key: str | None) -> Hello:
+        """What is said to the hub with this key: the name, what proves it, and where we were."""
+        return Hello(
+            protocol=PROTOCOL,
+            agent=AGENT,
+            id_key=self.name,
+            token=self._token(key) if key else None,
+            keeps_token=key is not None,
+            resume=Resume(session=self._session, rooms=self._positions),
+        )
+
+    def _token(self, key: str) -> str | None:
+        try:
+            return self._tokens.of(key, self.name)
+        except ConfigError as error:
+            _log.info("%s", error)
+            return None
+
     def _hear(self, item: FromServer) -> None:
         if isinstance(item, Welcome):
-            self.name = item.name
-            self._since = 0.0
-            self._tell(State("connected", since=_now()))
+            self._enter(item)
         for listener in self._listeners:
             listener.on_item(item, time.time())
+        match item:
+            case Print(kind="chat", room=str(room), seq=int(seq)):
+                self._positions[room] = max(seq, self._positions.get(room, 0))
+        match item:
+            case Print(mid=str(mid)) if item.from_ in (None, self.name):
+                self._unanswered.pop(mid, None)
+            case Input():
+                self._ask(item)
+
+    def _enter(self, welcome: Welcome) -> None:
+        self.name, self._session, self._since = welcome.name, welcome.session, 0.0
+        self._resending = welcome.resumed
+        if not welcome.resumed:
+            self._unanswered.clear()
+        self._keep_token(welcome)
+        self._tell(State("connected", since=_now()))
+
+    def _keep_token(self, welcome: Welcome) -> None:
+        key = self._visit.key if self._visit else None
+        if welcome.token is None or key is None:
+            return
+        try:
+            self._tokens.keep(key, welcome.name, welcome.token)
+        except ConfigError as error:
+            _log.info("%s", error)
+
+    def _ask(self, question: Input) -> None:
+        """Forget the answers to what was asked before, which the hub has read by now."""
+        replies = self._unanswered.items()
+        self._unanswered = {mid: reply for mid, reply in replies if reply.id == question.id}
+        if self._resending:
+            self._resending = False
+            self.send(*self._unanswered.values())
 
     def _tell(self, state: State) -> None:
         self.state = state

@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TextIO
 
+from msgspec.structs import replace
+
 from tcpnet.client.link import Link
 from tcpnet.client.paper import is_closed_pipe
 from tcpnet.client.screen import Entry, Screen, State
@@ -20,7 +22,7 @@ from tcpnet.client.stdin import Reading, Source
 from tcpnet.client.visit import LEFT
 from tcpnet.errors import TcpnetError, UserError
 from tcpnet.protocol import codec
-from tcpnet.protocol.items import FromClient, FromServer
+from tcpnet.protocol.items import FromClient, FromServer, Welcome
 
 VERSION: Final = 1
 
@@ -55,11 +57,14 @@ class Ndjson:
 
     def on_item(self, item: FromServer, now: float) -> None:
         """Write an item that the screen has taken."""
+        if isinstance(item, Welcome):
+            item = replace(item, token=None)  # what proves the name is nobody's to read
         header = json.loads(codec.encode(item))["headers"][0]
         self._write(now, {"type": header["type"], **header["body"]})
         shown = [event for event in self._screen.fresh() if isinstance(event, Entry)]
         if seen := self._screen.shown(shown):
             self._link.send(seen)
+        self._give_back(now)
         self._leave_at_the_end()
 
     def on_state(self, state: State, now: float) -> None:
@@ -75,10 +80,13 @@ class Ndjson:
         if state.status is not None:
             line["status"] = state.status
         self._write(now, line)
-        for text in self._screen.unsent():
-            self._write(now, {"type": "unsent", "value": text})
+        self._give_back(now)
         if state.status is not None and not self._over.done():
             self._over.set_result(state.status)
+
+    def _give_back(self, now: float) -> None:
+        for text in self._screen.unsent():
+            self._write(now, {"type": "unsent", "value": text})
 
     def _write(self, now: float, line: Mapping[str, object]) -> None:
         if self._over.done():

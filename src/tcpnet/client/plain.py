@@ -15,6 +15,7 @@ from tcpnet.client.paper import Paper, is_closed_pipe
 from tcpnet.client.screen import Entry, Question, Screen, State
 from tcpnet.client.stdin import Reading, Source
 from tcpnet.client.visit import LEFT, LOST
+from tcpnet.errors import UserError
 from tcpnet.text import clean
 
 PATIENCE: Final = 30.0
@@ -117,6 +118,8 @@ class Plain:
                     self._over.set_result(status)
                 case _:
                     pass  # the open question is looked at below, pieces are pulled by nobody here
+        if self._screen.gone:
+            self._report_unsent()
         self._paper.flush()
         if seen := self._screen.shown(shown):
             self._link.send(seen)
@@ -140,7 +143,10 @@ class Plain:
             if not line.seen:
                 self._paper.prompt(question.prompt)
                 self._paper.answer("" if question.secret else line.text)
-            self._link.send(self._screen.answer(line.text))
+            try:
+                self._link.send(self._screen.answer(line.text))
+            except UserError as error:
+                self._paper.write(MARK + str(error))
             self._start_timers()
         self._leave_at_the_end()
 

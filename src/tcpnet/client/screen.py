@@ -25,6 +25,7 @@ from msgspec.structs import replace
 from tcpnet.client.entry import Entry, Pieces, harmless
 from tcpnet.client.question import Question
 from tcpnet.errors import ProtocolError, UserError
+from tcpnet.protocol import codec
 from tcpnet.protocol.items import (
     Cancel,
     Data,
@@ -38,7 +39,7 @@ from tcpnet.protocol.items import (
     Seen,
     Welcome,
 )
-from tcpnet.text import clean
+from tcpnet.text import clean, size
 
 __all__ = ["Entry", "Event", "Phase", "Piece", "Question", "Screen", "Sent", "State"]
 
@@ -123,6 +124,11 @@ class Screen:
         self._unsent: list[str] = []
         self._seen = 0
         self._down_since: float | None = None
+        self._resumed = False
+        self.gone = False
+        """Whether what was asked before a loss is over; until `unsent` was called."""
+        self._crossing: set[str] = set()
+        """The mids of lines that were on their way when the connection was lost."""
 
     @property
     def waiting(self) -> bool:
@@ -136,13 +142,15 @@ class Screen:
 
     def unsent(self) -> list[str]:
         """Take the lines that were lost on their way, oldest first; they are the person's again."""
+        self.gone = False
         unsent, self._unsent = self._unsent, []
         return unsent
 
     def answer(self, answer: str | int, *, question_id: int | None = None) -> Reply:
         """Answer the open question; what it returns must be sent.
 
-        Raises UserError where nothing is asked, or something else than `question_id`.
+        Raises UserError where nothing is asked, or something else than `question_id`, and for
+        what no frame can hold.
         """
         question = self.question
         if question is None:
@@ -150,12 +158,17 @@ class Screen:
         if question_id is not None and question_id != question.id:
             raise UserError(f"question {question_id} is no longer open")
         mid = self._new_mid()
+        value = question.value(answer) if isinstance(answer, str) else answer
+        reply = Reply(res_key=question.res_key, value=value, id=question.id, mid=mid)
+        try:
+            codec.encode(reply)
+        except ValueError:
+            raise UserError(f"this is too long to be sent: {size(str(answer)):,} bytes") from None
         self.pending[mid] = Sent(mid, "" if question.secret else str(answer), question)
         if not question.keep:
             self.question = None
             self.files.clear()
-        value = question.value(answer) if isinstance(answer, str) else answer
-        return Reply(res_key=question.res_key, value=value, id=question.id, mid=mid)
+        return reply
 
     def shown(self, entries: Iterable[Entry]) -> Seen | None:
         """Note that these were really shown; what it returns must be sent."""
@@ -201,6 +214,8 @@ class Screen:
         was, self.state = self.state, state
         if state.phase in ("lost", "ended") and was.phase in ("greeting", "connected"):
             self._lose(state, now)
+        if state.phase == "ended":
+            self._put_back()
         if state.note:
             self._say(state.note, "state", now)
         self._fresh.append(state)
@@ -230,12 +245,21 @@ class Screen:
         self.pending = {
             mid: sent
             for mid, sent in self.pending.items()
-            if sent.question.keep and sent.question.id == question.id
+            if mid in self._crossing or (sent.question.keep and sent.question.id == question.id)
         }
         self.progress = None
-        self.question = question
         self.place = question.place
+        if self._resumed and self._is_answered(question):
+            return
+        self.question = question
         self._fresh.append(question)
+
+    def _is_answered(self, question: Question) -> bool:
+        """Whether this was answered before a loss: the link sends that answer again."""
+        self._resumed = False
+        crossing, self._crossing = self._crossing, set()
+        sent = [self.pending[mid] for mid in crossing if mid in self.pending]
+        return not question.keep and any(each.question.id == question.id for each in sent)
 
     def _follow(self, item: Progress) -> None:
         over = item.total is not None and item.done >= item.total
@@ -256,26 +280,37 @@ class Screen:
             return
         away = max(0, round(now - self._down_since))  # a clock may be set back meanwhile
         self._down_since = None
+        if item.resumed:
+            self._resumed = True
+            self._say(f"reconnected after {away} s", "state", now)
+            return
+        kept = _kept(self._put_back())
         self._say(
-            f"reconnected after {away} s as {self.name}:{self.client_id}; "
-            "what the hub asked before is no longer open",
+            f"reconnected after {away} s as {self.name}:{self.client_id}{kept}",
             "state",
             now,
         )
 
     def _lose(self, state: State, now: float) -> None:
         self._show(self._pieces.close(), now)
-        lines = [
-            sent.text for sent in self.pending.values() if sent.text and not _taken(sent, state)
-        ]
-        self._unsent += lines
-        self.pending.clear()
+        self._crossing |= {mid for mid, sent in self.pending.items() if not _taken(sent, state)}
+        self.pending = {mid: sent for mid, sent in self.pending.items() if mid in self._crossing}
         self.files.clear()
         self.question = self.progress = None
         if state.phase == "lost":
             if self._down_since is None:
                 self._down_since = now
-            self._say(f"connection lost: {state.reason}{_kept(len(lines))}", "state", now)
+            self._say(f"connection lost: {state.reason}", "state", now)
+
+    def _put_back(self) -> int:
+        """Give the person the lines that were lost on their way; how many they are."""
+        lines = [sent.text for mid, sent in self.pending.items() if mid in self._crossing]
+        self.pending = {m: sent for m, sent in self.pending.items() if m not in self._crossing}
+        self._crossing.clear()
+        self.gone = True
+        lines = [line for line in lines if line]
+        self._unsent += lines
+        return len(lines)
 
     def _say(self, message: str, kind: str, now: float) -> None:
         self._fresh.append(Entry(message=message, kind=kind, at=now))

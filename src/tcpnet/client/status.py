@@ -54,6 +54,8 @@ def _connection(desk: Desk) -> Iterator[str]:
             yield "NOT CONNECTED"
         case "connecting" | "greeting" if desk.screen.client_id is not None:
             yield f"NOT CONNECTED, try {state.attempt} since {now - state.since:.0f}s"
+        case "greeting" if desk.screen.question is not None:
+            yield "not in yet"
         case "connecting" | "greeting":
             yield f"connecting {max(0, now - state.since):.0f}s"
             yield "^C cancel"

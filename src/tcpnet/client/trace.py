@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from tcpnet.client.screen import State
 from tcpnet.protocol import codec
-from tcpnet.protocol.items import FromClient, FromServer, Input, Item, Reply
+from tcpnet.protocol.items import FromClient, FromServer, Hello, Input, Item, Reply, Welcome
 
 HIDDEN: Final = "(secret)"
 
@@ -42,6 +42,12 @@ class Trace:
         self._out.flush()
 
     def _write(self, who: str, item: Item) -> None:
+        if isinstance(item, Hello | Welcome) and item.token:
+            item = replace(item, token=HIDDEN)
+        if isinstance(item, Hello) and item.resume and item.resume.session:
+            item = replace(item, resume=replace(item.resume, session=HIDDEN))
+        if isinstance(item, Welcome):
+            item = replace(item, session=HIDDEN)  # whoever has it could come back in our place
         line = codec.encode(item).decode()
         self._out.write(f"{who}: {_escaped(line)}")
         self._out.flush()

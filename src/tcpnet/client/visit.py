@@ -16,7 +16,6 @@ from tcpnet.errors import ProtocolError, TcpnetError
 from tcpnet.net import tcp
 from tcpnet.net.connection import Connection, Receiver
 from tcpnet.protocol.items import (
-    PROTOCOL,
     Bye,
     FromClient,
     FromServer,
@@ -67,6 +66,7 @@ class Visit:
         name: str,
         *,
         trust: Trust,
+        greeting: Callable[[str | None], Hello],
         hear: Callable[[FromServer], None],
         on_greeted: Callable[[str], None],
         liveness: Liveness,
@@ -78,6 +78,7 @@ class Visit:
         self.key: str | None = None
         """The fingerprint of the hub's key; None in clear."""
         self._trust = trust
+        self._greeting = greeting
         self._hear = hear
         self._on_greeted = on_greeted
         self._liveness = liveness
@@ -137,6 +138,8 @@ class Visit:
         """Learn that the connection is gone."""
         reason = clean(str(error))
         broken = isinstance(error, ProtocolError)
+        if broken and not self.welcomed:
+            reason = f"this does not look like a tcpnet hub: {reason}"
         self.leave(End(reason, BROKEN, farewell=True) if broken else End(reason))
 
     def _pass_on(self, item: FromServer) -> None:
@@ -175,7 +178,7 @@ class Visit:
         else:
             self._on_greeted(note)
             self._greets = True
-            self.send(Hello(protocol=PROTOCOL, agent=AGENT, id_key=self.name))
+            self.send(self._greeting(self.key))
             await self._watch(connection, within)
 
     async def _reached(self, address: Address, within: float) -> tuple[Connection[FromServer], str]:

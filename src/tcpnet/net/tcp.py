@@ -19,6 +19,9 @@ Left alone it swallows megabytes, and a slow reader is noticed only after some 2
 _BACKLOG: Final = 1024
 """Callers that the kernel keeps until they are accepted."""
 
+MAX_TO_SAY: Final = 64 * 1024 * 1024
+"""Bytes that may wait for a hub, which takes a little at a time of what one person pastes."""
+
 Accept = Callable[[Connection[FromClient]], None]
 
 
@@ -95,7 +98,9 @@ async def dial(
     pulse = Pulse()
     async with asyncio.timeout(within):
         _, connection = await asyncio.get_running_loop().create_connection(
-            lambda: Connection(codec.from_server(), pulse, receiver), host, port
+            lambda: Connection(codec.from_server(), pulse, receiver, max_outbox=MAX_TO_SAY),
+            host,
+            port,
         )
     return connection
 

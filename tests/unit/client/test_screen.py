@@ -5,6 +5,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tcpnet.client.screen import Entry, Piece, Question, Screen, State
 from tcpnet.errors import ProtocolError, UserError
@@ -21,6 +22,7 @@ from tcpnet.protocol.items import (
 )
 from tests.unit.client.scripted import asks, welcome
 
+WELCOME = welcome("Nina")
 MENU = asks("Your option <enter a number>: ", 1, "int")
 ROOM = asks("", 2, keep=True, place="room den (1)")
 
@@ -227,12 +229,43 @@ def test_lost_lines_are_given_back_and_never_sent_again() -> None:
     screen.fresh()
 
     lose(screen)
+    assert messages(screen) == ["connection lost: reset by peer"]
+    assert screen.unsent() == []
+    screen.on_item(WELCOME, 101.0)
 
-    assert messages(screen) == ["connection lost: reset by peer. Your 2 unsent lines are kept."]
+    assert messages(screen)[-1].endswith("Your 2 unsent lines are kept.")
     assert screen.unsent() == ["two", "three"]
     assert screen.unsent() == []
     assert not screen.pending
     assert screen.question is None
+
+
+def test_lines_stay_on_their_way_where_the_hub_goes_on_with_the_session() -> None:
+    """The link sends them again; an answer that had been given is not asked for twice."""
+    screen = screen_at(ROOM)
+    screen.answer("one")
+    lose(screen)
+
+    screen.on_item(replace(WELCOME, resumed=True), 101.0)
+    screen.on_item(ROOM, 101.0)
+
+    assert screen.unsent() == []
+    assert [sent.text for sent in screen.pending.values()] == ["one"]
+    assert screen.question is not None
+
+
+def test_a_question_that_was_answered_before_the_loss_is_not_open_again() -> None:
+    """Or what is typed ahead would be taken for its answer."""
+    screen = screen_at(MENU)
+    screen.answer("4")
+    lose(screen)
+
+    screen.on_state(State("connected"), 101.0)
+    screen.on_item(replace(WELCOME, resumed=True), 101.0)
+    screen.on_item(MENU, 101.0)
+
+    assert screen.question is None
+    assert screen.waiting
 
 
 def test_a_secret_is_kept_nowhere() -> None:
@@ -281,9 +314,7 @@ def test_coming_back_is_told_in_one_line() -> None:
     screen.on_state(State("connected"), 106.2)
     screen.on_item(welcome(client_id=7), 106.2)
 
-    assert messages(screen) == [
-        "reconnected after 6 s as Nina:7; what the hub asked before is no longer open"
-    ]
+    assert messages(screen) == ["reconnected after 6 s as Nina:7"]
 
 
 def test_who_was_never_in_cannot_lose_a_connection() -> None:

@@ -219,11 +219,10 @@ async def test_a_line_that_was_on_its_way_comes_back(seat: Seat) -> None:
     await seat.hub(room())
     await seat.enter("hello")
     await seat.link(LOST)
-    assert "Your 1 unsent line is kept." in seat.text
-    assert seat.typed == "> hello"
     await seat.link(CONNECTED)
     await seat.hub(WELCOME, room(2))
 
+    assert "Your 1 unsent line is kept." in seat.text
     assert seat.answers == ["hello"]
     assert seat.typed == "> hello"
 
@@ -252,6 +251,8 @@ async def test_escape_drops_the_lines_that_wait(seat: Seat) -> None:
     await seat.enter("one")
     await seat.enter("two")
     await seat.link(LOST)
+    await seat.link(CONNECTED)
+    await seat.hub(WELCOME, room(2))
     await seat.press(ESCAPE)
 
     assert seat.typed == "> one"
