@@ -421,7 +421,7 @@ async def test_whoever_waits_for_output_stays_through_a_loss() -> None:
         again = await person.hub.caller()
         await again.lets_in()
         again.says(MENU)
-        await person.shows("no longer open\nYour option")
+        await person.shows("50851\nYour option")
         person.types("1")
 
         assert (await again.gets(Reply)).value == 1
