@@ -36,9 +36,15 @@ class Later:
             del self._writes[kind, key]
 
     async def settle(self) -> None:
-        """Write down everything. Raises BrokerError and keeps the rest for the next time."""
+        """Write down everything that can be. Raises BrokerError and keeps the rest for later."""
+        failure: BrokerError | None = None
         for kind, key in list(self._writes):
-            await self.now(kind, key)
+            try:
+                await self.now(kind, key)
+            except BrokerError as error:  # one that is never taken must not hold up the others
+                failure = error
+        if failure is not None:
+            raise failure
 
     async def keep(self) -> None:
         """Write down what is noted; runs for ever."""
