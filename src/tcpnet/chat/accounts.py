@@ -2,6 +2,7 @@
 
 import hmac
 import secrets
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Final
 
@@ -9,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from tcpnet import text
-from tcpnet.broker.base import Broker, Conflict
+from tcpnet.broker.base import Broker, Conflict, Stored
 from tcpnet.chat import lookalikes, names
 from tcpnet.errors import UserError
 
@@ -21,7 +22,7 @@ _TRIES: Final = 200
 """Random ids tried before the hub counts as full: at 97 % in use, 1 in 400 logins fails."""
 
 MAX_TOKENS: Final = 20
-"""Machines that one account is known on; the one that was used least recently goes first."""
+"""Machines that one account is known on; the one that came first goes first."""
 
 
 class Account(Struct, frozen=True):
@@ -77,7 +78,7 @@ class Accounts:
     async def claim(self, name: str) -> Claim | None:
         """Who holds this name; None where nobody does."""
         stored = await self._broker.get(_KIND, names.key(name))
-        return msgspec.json.decode(stored.value, type=Claim) if stored else None
+        return _read(stored) if stored else None
 
     async def take(self, name: str) -> Claim:
         """Make an account of a free name. Raises UserError where somebody was faster."""
@@ -100,40 +101,59 @@ class Accounts:
         await self._broker.put(_KIND, claim.account.key, msgspec.json.encode(claim))
         return claim
 
-    async def give_token(self, account: Account, agent: str) -> str:
-        """A new secret for one client: 256 random bits, of which only the hash stays here."""
-        token = secrets.token_urlsafe(32)
-        claim = await self.current(account)
-        kept = (*claim.tokens, Token(hash=_digest(token), agent=text.clip(text.clean(agent), 64)))
-        await self.keep(msgspec.structs.replace(claim, tokens=kept[-MAX_TOKENS:]))
-        return token
+    async def change(self, account: Account, revise: Callable[[Claim], Claim]) -> Claim:
+        """Write down what becomes of a claim, whoever else changes it at the same time.
 
-    async def keep_only(self, account: Account, token: str) -> None:
+        `revise` may be called again. Raises UserError once the account was deleted, BrokerError.
+        """
+        while True:
+            stored = await self._stored(account)
+            claim = _read(stored)
+            revised = revise(claim)
+            if revised == claim:
+                return claim
+            value = msgspec.json.encode(revised)
+            try:
+                await self._broker.put(_KIND, account.key, value, expected=stored.revision)
+            except Conflict:
+                continue
+            return revised
+
+    async def give_token(self, account: Account, token: str, agent: str) -> None:
+        """Let this secret of one client prove the name; only its hash stays here."""
+        given = Token(hash=_digest(token), agent=text.clip(text.clean(agent), 64))
+
+        def known(claim: Claim) -> Claim:
+            return msgspec.structs.replace(claim, tokens=(*claim.tokens, given)[-MAX_TOKENS:])
+
+        await self.change(account, known)
+
+    async def keep_only(self, account: Account, token: str) -> Claim:
         """Forget all tokens but this one."""
-        claim = await self.current(account)
-        kept = tuple(kept for kept in claim.tokens if kept.hash == _digest(token))
-        await self.keep(msgspec.structs.replace(claim, tokens=kept))
+
+        def alone(claim: Claim) -> Claim:
+            kept = tuple(kept for kept in claim.tokens if kept.hash == _digest(token))
+            return msgspec.structs.replace(claim, tokens=kept)
+
+        return await self.change(account, alone)
 
     async def set_password(self, account: Account, hashed: str) -> None:
         """Let this password prove the name, and no other."""
-        claim = await self.current(account)
-        await self.keep(msgspec.structs.replace(claim, password=hashed))
+        await self.change(account, lambda claim: msgspec.structs.replace(claim, password=hashed))
 
     async def note_seen(self, account: Account) -> None:
         """Note that the owner is there now."""
-        claim = await self.current(account)
-        if claim.seen != self.hour:
-            await self.keep(msgspec.structs.replace(claim, seen=self.hour))
+        await self.change(account, lambda claim: msgspec.structs.replace(claim, seen=self.hour))
 
     async def current(self, account: Account) -> Claim:
         """What is known of an account now. Raises UserError once it was deleted."""
-        claim = await self.claim(account.key)
-        if claim is None or claim.account.id != account.id:
-            raise UserError("This account was deleted.")
-        return claim
+        return _read(await self._stored(account))
 
     async def delete(self, account: Account) -> None:
-        """Free a name and its id."""
+        """Free a name and its id, unless that was done already."""
+        claim = await self.claim(account.key)
+        if claim is None or claim.account.id != account.id:
+            return  # the name may be somebody else's by now
         await self._broker.remove(_KIND, account.key)
         await self._broker.remove(_ID, str(account.id))
         await self._broker.release(_LOOK, lookalikes.clash_key(account.name), account.key)
@@ -141,7 +161,7 @@ class Accounts:
     async def lapsed(self, days: float) -> list[Claim]:
         """Claims without a password whose owners were not there for so many days of the hub."""
         stored = await self._broker.entries(_KIND)
-        claims = [msgspec.json.decode(entry.value, type=Claim) for entry in stored]
+        claims = [_read(entry) for entry in stored]
         return [c for c in claims if not c.password and self.hour - c.seen > days * 24]
 
     async def find(self, recipient: str) -> Account:
@@ -153,7 +173,7 @@ class Accounts:
         by_id = wanted.isdecimal()
         key = await self._owner(wanted) if by_id else _possible_key(wanted)
         claim = await self.claim(key) if key else None
-        if claim is None:
+        if claim is None or (by_id and claim.account.id != int(wanted)):
             raise UserError(f"There is no user {'with the id' if by_id else 'called'} {wanted}.")
         return claim.account
 
@@ -177,9 +197,24 @@ class Accounts:
             return number
         raise UserError("All ids of this hub are in use.")
 
+    async def _stored(self, account: Account) -> Stored:
+        stored = await self._broker.get(_KIND, account.key)
+        if stored is None or _read(stored).account.id != account.id:
+            raise UserError("This account was deleted.")
+        return stored
+
     async def _owner(self, number: str) -> str | None:
         found = await self._broker.get(_ID, str(int(number)))
         return found.value.decode() if found else None
+
+
+def new_token() -> str:
+    """A secret for one client: 256 random bits."""
+    return secrets.token_urlsafe(32)
+
+
+def _read(stored: Stored) -> Claim:
+    return msgspec.json.decode(stored.value, type=Claim)
 
 
 def _possible_key(name: str) -> str | None:

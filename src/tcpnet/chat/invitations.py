@@ -24,10 +24,14 @@ class Invitations:
         await self._broker.put(_KIND, _filed(code), b"1")
         return code
 
+    async def is_good(self, code: str) -> bool:
+        """Whether a code may still be used."""
+        return await self._broker.get(_KIND, _filed(code)) is not None
+
     async def use(self, code: str) -> bool:
         """Spend a code; whether it was good."""
-        return await self._broker.remove(_KIND, _filed(code.strip().lower()))
+        return await self._broker.remove(_KIND, _filed(code))
 
 
 def _filed(code: str) -> str:
-    return sha256(code.encode()).hexdigest()
+    return sha256(code.strip().lower().encode()).hexdigest()

@@ -1,5 +1,6 @@
 """The bundle that dialogues are given."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from tcpnet.chat.accounts import Account, Accounts
@@ -12,6 +13,7 @@ from tcpnet.chat.places import Places
 from tcpnet.chat.presence import Presence
 from tcpnet.chat.rooms import Rooms
 from tcpnet.config import Settings
+from tcpnet.errors import UserError
 from tcpnet.net.keys import Identity
 from tcpnet.protocol.items import Bye
 from tcpnet.proxy.fetcher import Fetcher
@@ -44,19 +46,28 @@ class Community:
 
     async def forget(self, account: Account) -> None:
         """Delete an account with its mailbox, and end its sessions. Raises BrokerError."""
-        await self.accounts.delete(account)
+        # The name last: whoever has it next finds nothing, and a failure can be made good.
         await self.mailboxes.delete(account)
         await self.habits.forget(account)
         self.places.leaves(account)
+        await self.accounts.delete(account)
         self.end(account, "this account was deleted")
 
     async def an_hour_passed(self) -> None:
         """Count an hour, close rooms left empty and free names left alone. Raises BrokerError."""
         await self.accounts.an_hour_passed()
         await self.rooms.an_hour_passed()
+        if self.accounts.hour % 24 == 0:
+            await self._note_present()
         for claim in await self.accounts.lapsed(self.settings.accounts.idle_days):
             if not self.presence.holds(claim.account.key):
                 await self.forget(claim.account)
+
+    async def _note_present(self) -> None:
+        """Note who is there: nobody's name lapses because he never left."""
+        for account in list(self.presence):
+            with suppress(UserError):  # deleted meanwhile
+                await self.accounts.note_seen(account)
 
     def end(self, account: Account, reason: str, *, but: Session | None = None) -> int:
         """End the sessions of an account, all but one; how many they were."""

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from tcpnet import log
-from tcpnet.errors import ConnectionLost, ProtocolError, SlowConsumer
+from tcpnet.errors import BrokerError, ConnectionLost, ProtocolError, SlowConsumer, UserError
 from tcpnet.net.connection import Connection
 from tcpnet.net.limits import Bucket
 from tcpnet.protocol.items import Bye, FromClient, Resume
@@ -64,6 +64,10 @@ async def _talked(session: Session, community: Community) -> Bye:
         return error.bye
     except ConnectionLost as error:
         return Bye(reason=str(error), kind="silent")
+    except UserError as error:
+        return Bye(reason=str(error), kind="refused")
+    except BrokerError as error:
+        return Bye(reason=str(error), kind="error", retry=5)
     return Bye(reason="goodbye", kind="quit")
 
 

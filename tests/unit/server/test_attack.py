@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tcpnet.chat.accounts import Account
-from tcpnet.errors import ConnectionLost, UserError
+from tcpnet.errors import BrokerError, ConnectionLost, UserError
 from tcpnet.protocol.items import (
     PROTOCOL,
     Bye,
@@ -502,3 +502,178 @@ async def test_lines_behind_the_end_of_a_room_are_refused(hub: Town) -> None:
     for person in (ann, bob):
         await person.sees("bob closed the chat room den.")
         await person.asked("Your option")
+
+
+async def knocks(hub: Town, name: str, token: str | None = None) -> Person:
+    """Somebody whose client keeps tokens, and who said hello."""
+    person = await hub.dials(name)
+    person.send(hello(name, token=token, keeps_token=True))
+    return person
+
+
+async def test_a_name_is_not_owned_by_a_token_that_never_arrived(hub: Town) -> None:
+    """The link broke in the very first handshake: the name is free for another try."""
+    before = asyncio.all_tasks()
+    first = await knocks(hub, "nina")
+    await first.gets(Welcome)
+    await resets(hub, first)
+    await ended(before)
+
+    again = await knocks(hub, "nina")
+
+    assert (await again.gets(Welcome)).name == "nina"
+
+
+async def test_an_invitation_is_not_spent_by_a_password_that_will_not_do() -> None:
+    """Nor by leaving before there is one; a good code is no failed guess either."""
+    async with town(accounts={"require_password": True, "failures_per_address": 1}) as hub:
+        code = await hub.hub.community.invitations.make()
+        before = asyncio.all_tasks()
+        first = await knocks(hub, "nina")
+        await first.answers("Password or invitation code: ", code)
+        await first.asked("Choose a password: ")
+        await resets(hub, first)
+        await ended(before)
+
+        again = await knocks(hub, "nina")
+        await again.answers("Password or invitation code: ", code)
+        await again.answers("Choose a password: ", "short")
+        await again.sees("at least 8")
+        await again.answers("Choose a password: ", "long enough")
+        await again.gets(Welcome)
+
+
+async def test_nobody_learns_from_the_questions_which_names_exist() -> None:
+    """Where passwords are required: the same words, key and refusal."""
+    async with town(accounts={"require_password": True}) as hub:
+        code = await hub.hub.community.invitations.make()
+        nina = await knocks(hub, "nina")
+        await nina.answers("Password or invitation code: ", code)
+        await nina.answers("Choose a password: ", "correct horse")
+        await nina.gets(Welcome)
+
+        said = []
+        for name in ("nina", "eve"):
+            guesser = await knocks(hub, name)
+            question = await guesser.asked("Password")
+            guesser.types("a wrong guess")
+            refusal = await guesser.sees("This is not the password")
+            said.append((question, refusal.message.replace(name, "NAME")))
+
+    assert said[0] == said[1]
+
+
+async def test_guesses_at_once_are_as_many_as_guesses_in_turn() -> None:
+    """Many connections ask before the first is answered."""
+    async with town(accounts={"failures_per_account": 2, "failures_per_address": 0}) as hub:
+        nina = await hub.hub.community.accounts.take("nina")
+        hashed = await hub.hub.community.passwords.hashed("correct horse")
+        await hub.hub.community.accounts.set_password(nina.account, hashed)
+        guessers = [await knocks(hub, "nina") for _ in range(6)]
+        for guesser in guessers:
+            await guesser.asked("Password: ")
+        for guesser in guessers:
+            guesser.types("a wrong guess")
+        for guesser in guessers:
+            await guesser.asked("Your id key")
+
+    answers = [guesser.messages("error")[0] for guesser in guessers]
+    assert len([words for words in answers if "not the password" in words]) == 2
+    assert len([words for words in answers if "too many" in words]) == 4
+
+
+async def test_a_password_changed_while_the_old_one_is_typed_lets_nobody_in(hub: Town) -> None:
+    """The question had been asked before."""
+    community = hub.hub.community
+    nina = (await community.accounts.take("nina")).account
+    await community.accounts.set_password(nina, await community.passwords.hashed("the old one"))
+    thief = await knocks(hub, "nina")
+    await thief.asked("Password: ")
+
+    await community.accounts.set_password(nina, await community.passwords.hashed("the new one"))
+    thief.types("the old one")
+
+    await thief.sees("This is not the password of nina.")
+
+
+async def test_an_account_deleted_while_somebody_logs_in_ends_that_login(hub: Town) -> None:
+    """Nobody goes on with a name that is free again."""
+    nina = await knocks(hub, "nina")
+    await nina.gets(Welcome)
+    community = hub.hub.community
+    await community.forget(account(hub, "nina"))
+
+    assert (await nina.gets(Bye)).reason == "this account was deleted"
+
+
+async def test_places_that_change_one_account_at_once_lose_nothing(hub: Town) -> None:
+    """A token, a password and a sign of life."""
+    accounts = hub.hub.community.accounts
+    nina = (await accounts.take("nina")).account
+    accounts.hour = 5
+    await asyncio.gather(
+        accounts.give_token(nina, "one", "a"),
+        accounts.set_password(nina, "hashed"),
+        accounts.note_seen(nina),
+        accounts.give_token(nina, "two", "b"),
+    )
+
+    claim = await accounts.current(nina)
+    assert (claim.password, claim.seen) == ("hashed", 5)
+    assert claim.knows("one")
+    assert claim.knows("two")
+
+
+async def test_deleting_an_account_again_leaves_the_next_owner_alone(hub: Town) -> None:
+    """Two places that forget one account, and somebody quick."""
+    accounts = hub.hub.community.accounts
+    old = (await accounts.take("nina")).account
+    await accounts.delete(old)
+    new = (await accounts.take("nina")).account
+
+    await accounts.delete(old)
+
+    assert (await accounts.find("nina")) == new
+    assert (await accounts.find(str(new.id))) == new
+
+
+async def test_a_disk_that_refuses_lets_known_people_in_and_tells_others(
+    hub: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Reads stay up; nothing counts as a fault of the hub."""
+    community = hub.hub.community
+    await community.accounts.take("nina")
+    community.accounts.hour = 9
+
+    async def refuses(*_: Any, **__: Any) -> Any:
+        raise BrokerError("not saved: the disk is full")
+
+    community.accounts._broker.put = refuses  # type: ignore[method-assign]
+    await hub.person("nina")
+    eve = await hub.dials("eve")
+    eve.send(hello("eve"))
+    bye: Bye = await eve.gets(Bye)
+
+    assert bye.reason == "not saved: the disk is full"
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def test_a_name_does_not_lapse_because_its_owner_never_left() -> None:
+    """He was there all the time; days count from when he went."""
+    async with town(accounts={"idle_days": 2}) as hub:
+        community = hub.hub.community
+        before = asyncio.all_tasks()
+        nina = await knocks(hub, "nina")
+        token = (await nina.gets(Welcome)).token
+        nina.send(Status(ok=True))
+        await nina.asked("Your option")
+        for _ in range(60):
+            await community.an_hour_passed()
+        await resets(hub, nina)
+        await ended(before)
+        await community.an_hour_passed()
+
+        again = await knocks(hub, "nina", token)
+        await again.gets(Welcome)
+
+    assert not [words for words in again.messages() if "lapsed" in words]

@@ -55,9 +55,10 @@ def _show_places(session: Session, community: Community) -> None:
 
 
 async def _sign_out(session: Session, community: Community) -> None:
-    await community.accounts.keep_only(session.account, session.token)
+    claim = await community.accounts.keep_only(session.account, session.token)
     ended = community.end(session.account, "signed out from another place", but=session)
-    session.tell(f"Signed out: {ended}. Other machines need the password now.")
+    now = "need the password now" if claim.password else "are not known any more"
+    session.tell(f"Signed out: {ended}. Other machines {now}.")
 
 
 async def _forget(session: Session, community: Community) -> None:

@@ -1,20 +1,23 @@
 """From the first frame to a person with a name."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 
 from tcpnet import text
 from tcpnet.broker.base import Record
 from tcpnet.chat import names
-from tcpnet.chat.accounts import Account, Claim
+from tcpnet.chat.accounts import Claim, new_token
 from tcpnet.chat.mailboxes import MAX_MESSAGE
 from tcpnet.chat.rooms import MAX_LINE
-from tcpnet.errors import ProtocolError, UserError
+from tcpnet.errors import BrokerError, ProtocolError, UserError
 from tcpnet.protocol.codec import MAX_FRAME
 from tcpnet.protocol.items import PROTOCOL, Hello, Limits, Welcome
 from tcpnet.server.community import Community
 from tcpnet.server.session import Quit, Session
+
+_log = logging.getLogger(__name__)
 
 
 async def greeted(session: Session, community: Community) -> Hello:
@@ -33,14 +36,17 @@ async def logged_in(session: Session, community: Community, hello: Hello) -> Asy
     session.agent = text.clip(text.clean(hello.agent), 64)
     with ExitStack() as held:
         async with _in_time(limits.login_seconds):
-            session.account = await _named(session, community, hello, held)
-        token = await _new_token(session, community, hello)
+            await _named(session, community, hello, held)
+        token = new_token() if _wants_token(session, hello) else None
         session.send(welcome(session, community, token=token))
         async with _in_time(limits.handshake_seconds):
             await session.status()
+        if token:
+            # Not before the client has it: nobody could prove a name that a lost token owns.
+            await community.accounts.give_token(session.account, token, session.agent)
+            session.token = token
         _deliver_mail(session, community, held)
         held.enter_context(community.presence.shown(session.account))
-        held.enter_context(_findable(session, community))
         if hello.resume is not None:
             session.outlives()
         await _tell_unread(session, community)
@@ -61,7 +67,7 @@ async def _in_time(seconds: float) -> AsyncIterator[None]:
 
 @contextmanager
 def _findable(session: Session, community: Community) -> Iterator[None]:
-    """Let the person come back to this session for the length of the block."""
+    """Let others find this session, to end it say, for the length of the block."""
     community.sessions[session.id] = session
     try:
         yield
@@ -74,20 +80,29 @@ async def leave(_session: Session, _community: Community) -> None:
     raise Quit
 
 
-async def _named(session: Session, community: Community, hello: Hello, held: ExitStack) -> Account:
+async def _named(session: Session, community: Community, hello: Hello, held: ExitStack) -> None:
     """Ask until there is a name that this person may have."""
     wanted, session.token = hello.id_key, hello.token or ""
     while True:
         try:
             claim = await _claimed(session, community, wanted, held)
+            session.account = claim.account
+            # From here on whoever deletes the account finds the session; before, it is noticed.
+            held.enter_context(_findable(session, community))
+            await _note_seen(session, community)
+            return
         except UserError as error:
             held.close()
             session.tell(str(error), kind="error")
-        else:
-            await community.accounts.note_seen(claim.account)
-            return claim.account
         answer = await session.ask("Your id key (i.e your name): ", key="id_key")
         wanted, session.token = answer.text, ""
+
+
+async def _note_seen(session: Session, community: Community) -> None:
+    try:
+        await community.accounts.note_seen(session.account)
+    except BrokerError as error:  # a full disk keeps nobody out
+        _log.warning("not noted who came", extra={"error": str(error)})
 
 
 async def _claimed(session: Session, community: Community, wanted: str, held: ExitStack) -> Claim:
@@ -114,45 +129,71 @@ async def _claimed(session: Session, community: Community, wanted: str, held: Ex
 async def _prove(session: Session, community: Community, claim: Claim) -> None:
     """Ask for the password of a name; raises UserError with the ways out."""
     name = claim.account.name
-    if not claim.password:
+    if not claim.password and not community.settings.accounts.require_password:
         raise UserError(
             f"The name {name} belongs to somebody. If that is you: set a password on the machine"
             f" where it works (9. Account), or let the operator run `tcpnet-server release {name}`."
             " Or choose another name."
         )
-    _refuse_in_clear(session)
-    typed = await session.ask("Password: ", key="password", res_type="secret")
-    if not await _fits(session, community, claim.account.key, claim.password, typed.text):
+    typed = await _secret(session, community)
+    right = await _is_right(session, community, claim.account.key, claim.password, typed)
+    # It may have been changed while it was typed.
+    if not right or (await community.accounts.current(claim.account)).password != claim.password:
         raise UserError(f"This is not the password of {name}.")
     if community.passwords.is_outdated(claim.password):
-        hashed = await community.passwords.hashed(typed.text)
+        hashed = await community.passwords.hashed(typed)
         await community.accounts.set_password(claim.account, hashed)
 
 
 async def _invited(session: Session, community: Community, name: str, claim: Claim | None) -> Claim:
     """Let somebody new in with a code, and have him choose a password."""
-    _refuse_in_clear(session)
-    code = await session.ask("Password or invitation code: ", key="invitation", res_type="secret")
-    # Nobody learns by time or words whether a name exists: a code is checked like a password.
-    known = await _fits(session, community, names.key(name), community.passwords.nobody, code.text)
-    if known or not await community.invitations.use(code.text):
+    code = await _secret(session, community)
+    if not await _is_right(session, community, names.key(name), None, code):
         raise UserError(f"This is not the password of {name}.")
-    chosen = await session.ask("Choose a password: ", key="new_password", res_type="secret")
-    hashed = await community.passwords.hashed(chosen.text)
-    claim = claim or await community.accounts.take(name)
-    await community.accounts.set_password(claim.account, hashed)
-    return claim
+    hashed = await _chosen_password(session, community)
+    taken = claim or await community.accounts.take(name)
+    if not await community.invitations.use(code):
+        if claim is None:
+            await community.accounts.delete(taken.account)
+        raise UserError("This invitation was used a moment ago.")
+    await community.accounts.set_password(taken.account, hashed)
+    return taken
 
 
-async def _fits(
-    session: Session, community: Community, account: str, stored: str, typed: str
+async def _secret(session: Session, community: Community) -> str:
+    """Ask for what proves a name, in the same words whether or not it exists."""
+    _refuse_in_clear(session)
+    newcomers = community.settings.accounts.require_password
+    question = "Password or invitation code: " if newcomers else "Password: "
+    return (await session.ask(question, key="password", res_type="secret")).text
+
+
+async def _chosen_password(session: Session, community: Community) -> str:
+    """Ask for a new password until it will do; what to store of it."""
+    while True:
+        answer = await session.ask("Choose a password: ", key="new_password", res_type="secret")
+        try:
+            return await community.passwords.hashed(answer.text)
+        except UserError as error:
+            session.tell(str(error), kind="error")
+
+
+async def _is_right(
+    session: Session, community: Community, account: str, stored: str | None, typed: str
 ) -> bool:
-    now = asyncio.get_running_loop().time
-    await asyncio.sleep(community.guesses.check(account, session.address, now()))
-    if await community.passwords.fits(stored, typed):
-        return True
-    community.guesses.failed(account, session.address, now())
-    return False
+    """Whether this is the password of an account, or a good code where nothing is stored.
+
+    Raises UserError after too many tries.
+    """
+    began = asyncio.get_running_loop().time()
+    await asyncio.sleep(community.guesses.begin(account, session.address, began))
+    # Both are asked for every name: nobody learns by the time it takes whether one exists.
+    fits = await community.passwords.fits(stored or community.passwords.nobody, typed)
+    invited = await community.invitations.is_good(typed)
+    if not (invited if stored is None else fits):
+        return False
+    community.guesses.forgiven(account, session.address, began)
+    return True
 
 
 def _refuse_in_clear(session: Session) -> None:
@@ -160,12 +201,9 @@ def _refuse_in_clear(session: Session) -> None:
         raise UserError("A password is not asked over a connection that others can listen to.")
 
 
-async def _new_token(session: Session, community: Community, hello: Hello) -> str | None:
-    """A token for a client that keeps one and has none for this name yet."""
-    if not hello.keeps_token or session.token or not session.is_private:
-        return None
-    session.token = await community.accounts.give_token(session.account, session.agent)
-    return session.token
+def _wants_token(session: Session, hello: Hello) -> bool:
+    """Whether the client keeps a token and has none for this name yet."""
+    return hello.keeps_token and not session.token and session.is_private
 
 
 def welcome(
