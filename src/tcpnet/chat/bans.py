@@ -2,7 +2,6 @@
 
 import ipaddress
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Final
@@ -53,8 +52,9 @@ class Bans:
         self._broker = broker
         self._clock = clock
         self._bans: dict[str, Ban] = {}
-        # How many bans there are for networks of each kind and size: what to look up for a peer.
-        self._sizes: Counter[tuple[int, int]] = Counter()
+        # What to look up: the shapes of banned names, the kinds and sizes of banned networks.
+        self._shapes: dict[str, str] = {}
+        self._sizes: set[tuple[int, int]] = set()
 
     def __iter__(self) -> Iterator[Ban]:
         now = self._clock()
@@ -65,9 +65,10 @@ class Bans:
         for stored in await self._broker.entries(_KIND):
             ban = msgspec.json.decode(stored.value, type=Ban)
             if ban.holds(self._clock()):
-                self._hold(stored.key, ban)
+                self._bans[stored.key] = ban
             else:
                 await self._broker.remove(_KIND, stored.key)
+        self._index()
 
     async def add(self, who: str, *, reason: str = "", seconds: float | None = None) -> Ban:
         """Keep a name or a network out, for good or so long, in the place of an older ban of it.
@@ -78,7 +79,8 @@ class Bans:
         until = None if seconds is None else self._clock() + seconds
         ban = Ban(who=shown, reason=text.clip(text.clean(reason).strip(), MAX_REASON), until=until)
         await self._broker.put(_KIND, key, msgspec.json.encode(ban))
-        self._hold(key, ban)
+        self._bans[key] = ban
+        self._index()
         return ban
 
     async def lift(self, who: str) -> Ban:
@@ -87,12 +89,14 @@ class Bans:
         if (ban := self._bans.get(key)) is None:
             raise UserError(f"{shown} is not banned.")
         await self._broker.remove(_KIND, key)
-        self._drop(key)
+        self._bans.pop(key, None)
+        self._index()
         return ban
 
     def of_name(self, name: str) -> Ban | None:
-        """The ban on this valid name, if there is one."""
-        return self._found(_name_key(name))
+        """The ban on this valid name, or on one that looks like it, if there is one."""
+        alike = self._shapes.get(lookalikes.clash_key(name), "")
+        return self._found(_name_key(name)) or self._found(alike)
 
     def of_address(self, address: str) -> Ban | None:
         """The ban on a numeric address or on a network that it is in, if there is one."""
@@ -109,18 +113,14 @@ class Bans:
         ban = self._bans.get(key)
         return ban if ban is not None and ban.holds(self._clock()) else None
 
-    def _hold(self, key: str, ban: Ban) -> None:
-        if key not in self._bans and (network := _network(ban.who)) is not None:
-            self._sizes[network.version, network.prefixlen] += 1
-        self._bans[key] = ban
-
-    def _drop(self, key: str) -> None:
-        network = _network(self._bans.pop(key).who)
-        if network is not None:
-            size = network.version, network.prefixlen
-            self._sizes[size] -= 1
-            if not self._sizes[size]:
-                del self._sizes[size]
+    def _index(self) -> None:
+        networks = {key: _network(ban.who) for key, ban in self._bans.items()}
+        self._sizes = {(n.version, n.prefixlen) for n in networks.values() if n is not None}
+        self._shapes = {
+            lookalikes.clash_key(self._bans[key].who): key
+            for key, network in networks.items()
+            if network is None
+        }
 
 
 def _filed(who: str) -> tuple[str, str]:
@@ -137,7 +137,7 @@ def _filed(who: str) -> tuple[str, str]:
 
 
 def _name_key(name: str) -> str:
-    return f"name {lookalikes.clash_key(name)}"
+    return f"name {names.key(name)}"
 
 
 def _network_key(network: Network) -> str:
