@@ -188,9 +188,18 @@ class Lane:
         return groups, True
 
     def _next(self) -> list[_Job] | None:
-        while self._queue.empty() and self._engine.tidy():
+        while self._queue.empty() and self._tidied():
             pass
         return self._queue.get()
+
+    def _tidied(self) -> bool:
+        """Use a quiet moment; whether there is more to do."""
+        try:
+            return self._engine.tidy()
+        except Exception:
+            # As below: what is only housekeeping must not end the thread.
+            log.exception("tidying up failed unexpectedly")
+            return False
 
     def _perform(self, works: list[Any]) -> Batch:
         try:

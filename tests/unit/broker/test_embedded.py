@@ -187,6 +187,7 @@ async def test_what_queues_during_a_commit_shares_the_next(tmp_path: Path, fault
             for number in range(50):
                 group.create_task(publish_all(broker, str(number)))
                 await asyncio.sleep(0)  # each in a turn of its own
+            await asyncio.sleep(0)  # the last one, too, is handed over before the commit ends
             go_on.set()
 
         assert broker.statistics.commits == 2
@@ -417,9 +418,24 @@ async def test_closing_finishes_what_was_asked_for(tmp_path: Path) -> None:
         await broker.history("den", limit=1)
 
 
-async def test_closing_refuses_who_still_waits_for_room(tmp_path: Path) -> None:
+async def test_closing_refuses_who_still_waits_for_room(
+    tmp_path: Path, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A queue longer than the bound does not hold up the end."""
-    async with EmbeddedBroker.open(tmp_path, max_requests=1) as broker:
+    closing, close = threading.Event(), Gate.close
+
+    def note(gate: Gate) -> None:
+        close(gate)
+        if gate.requests:
+            closing.set()
+
+    def hold(sql: str, parameters: Parameters) -> None:
+        if sql == "COMMIT":
+            assert closing.wait(10)
+
+    monkeypatch.setattr(Gate, "close", note)
+    async with EmbeddedBroker.open(tmp_path, connect=faults, max_requests=1) as broker:
+        faults.before = hold
         asked = [asyncio.ensure_future(broker.publish("den", "ann", "", "a")) for _ in range(5)]
         await asyncio.sleep(0)
 
@@ -467,3 +483,19 @@ async def test_a_batch_that_meets_a_bug_is_refused_and_the_next_is_not(
         faults.mend()
         assert await publish_all(broker, "b") == [1]
     assert "a batch failed unexpectedly" in caplog.messages
+
+
+async def test_housekeeping_that_meets_a_bug_does_not_end_the_thread(
+    tmp_path: Path, faults: Faults, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The lines of a deleted log are swept in quiet moments; others go on publishing."""
+    async with EmbeddedBroker.open(tmp_path, connect=faults) as broker:
+        await publish_all(broker, "a")
+        await broker.publish("gone", "ann", "", "x")
+        faults.before = failing("DELETE FROM records", MemoryError())
+        await broker.delete_log("gone")
+        while "tidying up failed unexpectedly" not in caplog.messages:
+            await broker.last_seq("den")
+
+        assert await publish_all(broker, "b") == [2]
+        faults.mend()
