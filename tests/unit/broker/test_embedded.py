@@ -12,6 +12,7 @@ import pytest
 from tcpnet.broker import lane
 from tcpnet.broker.connection import Parameters
 from tcpnet.broker.embedded import FILE, EmbeddedBroker
+from tcpnet.broker.gate import Gate
 from tcpnet.broker.store import Store
 from tcpnet.errors import BrokerError
 from tests.unit.broker.faulty import FULL, Faults, failing, limit_pages
