@@ -14,6 +14,7 @@ from aiohttp import web
 from tcpnet.protocol.items import Bye, Cancel, Data, File, Get, Progress
 from tcpnet.proxy.fetcher import Fetcher
 from tcpnet.proxy.routes import AddrInfo
+from tcpnet.server.session import Session
 from tests.hub import Person, Town, town
 
 LAN = {"allow": ["127.0.0.0/8"]}
@@ -440,6 +441,40 @@ async def test_credentials_that_cannot_be_sent_are_refused_at_once(
         await ann.asked("Your option")
 
     assert site.asked == []
+
+
+async def test_a_password_is_not_asked_for_in_the_clear_without_a_word(
+    hub: Town, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the name is typed: of the way to the hub, and of the way to the site."""
+    monkeypatch.setattr(Session, "is_private", False)
+    async with browsing(hub) as ann:
+        await ann.chooses(2)
+        await requests(ann, f"GET {site.url}/login")
+        await ann.asked("Username: ")
+
+    assert [line for line in ann.messages("notice") if "encrypt" in line] == [
+        "This connection is not encrypted: others on the network can read what you type now.",
+        "The site is asked without encryption, password included.",
+    ]
+
+
+async def test_the_source_address_is_the_hubs_while_browsing_is_private(
+    hub: Town, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it is the person's own."""
+
+    async def own_address(_: Fetcher, url: str) -> str:
+        assert url == f"{site.url}/page"
+        return "192.0.2.7"
+
+    monkeypatch.setattr(Fetcher, "own_address", own_address)
+    async with browsing(hub) as ann:
+        await requests(ann, f"GET {site.url}/page")
+        await ann.sees("Source IP address: 192.0.2.7")
+        await ann.chooses(3)
+        await requests(ann, f"GET {site.url}/page")
+        await ann.sees("Source IP address: 127.0.0.1")
 
 
 async def test_the_origin_learns_the_address_only_when_browsing_is_not_private(
