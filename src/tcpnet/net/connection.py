@@ -304,11 +304,16 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
                 if line is None:
                     return
                 self.frames_in += 1
-                for item in self._decoder.decode(line):
-                    self._before(item)
-                    receiver.received(item)
+                self._hand_over(line, receiver)
         except ProtocolError as error:
             self._end(error)
+
+    def _hand_over(self, line: bytes, receiver: Receiver[Incoming]) -> None:
+        for item in self._decoder.decode(line):
+            if self._over:  # an answer to an item before was too much for the peer
+                return
+            self._before(item)
+            receiver.received(item)
 
     def _before(self, item: Item) -> None:
         """Hold the peer back once it has said `secure`; raises ProtocolError for what follows."""

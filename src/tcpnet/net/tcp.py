@@ -79,6 +79,7 @@ class Listener:
         if self._server is not None:
             # Not wait_closed: since 3.12.1 it waits for every connection, and sessions end later.
             self._server.close()
+            self._begin = _turn_away  # whoever the kernel let in comes a few turns later
 
     def __enter__(self) -> Self:
         return self
@@ -103,6 +104,10 @@ async def dial(
             port,
         )
     return connection
+
+
+def _turn_away(writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
 
 
 def _listening(taken: socket.socket) -> tuple[str, int]:

@@ -10,12 +10,18 @@ import pytest
 
 from tcpnet.chat.accounts import Account
 from tcpnet.errors import BrokerError, ConnectionLost, UserError
+from tcpnet.net.connection import Connection
+from tcpnet.net.pulse import Pulse
+from tcpnet.net.tcp import Listener
+from tcpnet.protocol import codec
 from tcpnet.protocol.items import (
     PROTOCOL,
     Bye,
     Cancel,
+    FromClient,
     Hello,
     Input,
+    Ping,
     Print,
     Progress,
     Reply,
@@ -26,6 +32,7 @@ from tcpnet.protocol.items import (
 from tcpnet.server.meter import Meter
 from tcpnet.server.session import Session
 from tests.hub import PATIENCE, Person, Town, town
+from tests.unit.net import memory
 
 Step = Callable[[Town, Person], Awaitable[None]]
 QUICK = {"replies_per_second": 0.0, "grace_seconds": 0.05}
@@ -677,3 +684,35 @@ async def test_a_name_does_not_lapse_because_its_owner_never_left() -> None:
         await again.gets(Welcome)
 
     assert not [words for words in again.messages() if "lapsed" in words]
+
+
+async def test_one_frame_of_wishes_is_not_granted_a_thousandfold() -> None:
+    """Who reads nothing is cut off in the middle of it, and the rest of it is not taken."""
+    granted: list[int] = []
+
+    def grants(item: Ping) -> None:
+        granted.append(len(granted))
+        connection.send_encoded(b"x" * 32_768)
+
+    connection, transport, listener = memory.connected(room=0, max_outbox=65_536)
+    listener.on_item = grants
+
+    connection.data_received(codec.encode(*(Ping(t=n) for n in range(1000))))
+
+    assert len(granted) <= 5
+    assert len(transport.written) <= 5 * 32_768
+
+
+async def test_nobody_comes_in_once_a_port_is_closed() -> None:
+    """Not even who was let in by the kernel before: a hub would wait for him at its end."""
+    let_in: list[Connection[FromClient]] = []
+    listener = await Listener.bind("127.0.0.1", 0)
+    await listener.open(Pulse(), let_in.append)
+    late = memory.MemoryTransport(asyncio.Protocol())
+    loop, reader = asyncio.get_running_loop(), asyncio.StreamReader()
+    listener.close()
+
+    listener._accepted(reader, asyncio.StreamWriter(late, asyncio.Protocol(), reader, loop))
+
+    assert late.aborted
+    assert not let_in
