@@ -1,0 +1,348 @@
+"""The rules of rooms without sockets: order, catching up, heirs, ends."""
+
+import asyncio
+from contextlib import ExitStack
+
+import pytest
+
+from tcpnet.broker.base import Record
+from tcpnet.broker.memory import MemoryBroker
+from tcpnet.chat.accounts import Account
+from tcpnet.chat.later import Later
+from tcpnet.chat.rooms import (
+    Away,
+    Back,
+    Closed,
+    Event,
+    Handed,
+    Joined,
+    Left,
+    Line,
+    Room,
+    Rooms,
+    Seat,
+)
+from tcpnet.errors import BrokerError, UserError
+
+ANN = Account(name="Ann", id=10_001, key="ann")
+BOB = Account(name="Bob", id=10_002, key="bob")
+CAT = Account(name="Cat", id=10_003, key="cat")
+
+
+def worded(event: Event) -> bytes:
+    """An event in a word."""
+    match event:
+        case Line(_, record):
+            return f"{record.sender}:{record.body}\n".encode()
+        case Joined(_, name, here) | Left(_, name, here):
+            return f"{type(event).__name__} {name} {here}\n".encode()
+        case Away(_, name) | Back(_, name) | Handed(_, name) | Closed(_, name):
+            return f"{type(event).__name__} {name}\n".encode()
+
+
+class Slow(MemoryBroker):
+    """Reads and changes that wait until a test lets them go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on = asyncio.Event()
+        self.go_on.set()
+        self.asked = asyncio.Event()
+        self.refuses = False
+
+    async def history(self, log: str, **bounds: int | None) -> list[Record]:
+        """Wait first."""
+        await self._wait()
+        return await super().history(log, **bounds)  # type: ignore[arg-type]
+
+    async def remove(self, kind: str, key: str) -> bool:
+        """Wait afterwards: it was carried out by then."""
+        if self.refuses:
+            raise BrokerError("not saved: the disk is full")
+        done = await super().remove(kind, key)
+        await self._wait()
+        return done
+
+    async def put(self, kind: str, key: str, value: bytes, *, expected: int | None = None) -> int:
+        """Wait afterwards: it was carried out by then."""
+        revision = await super().put(kind, key, value, expected=expected)
+        await self._wait()
+        return revision
+
+    async def _wait(self) -> None:
+        self.asked.set()
+        await self.go_on.wait()
+
+    def hold(self) -> None:
+        """From now on nothing goes on."""
+        self.go_on.clear()
+        self.asked.clear()
+
+
+class Member:
+    """Somebody in a room who keeps what he gets, and may take no more."""
+
+    def __init__(self, account: Account) -> None:
+        self.got: list[str] = []
+        self.takes = True
+        self.dismissed = 0
+        self.lagged = 0
+        self.seat = Seat(account, self._push, self._drained, self._lagged, self._dismissed)
+
+    def lines(self) -> list[str]:
+        """What was said, without comings and goings."""
+        return [word.split(":")[1] for word in self.got if ":" in word]
+
+    def _push(self, encoded: bytes) -> bool:
+        if self.takes:
+            self.got += encoded.decode().splitlines()
+        return self.takes
+
+    async def _drained(self) -> None:
+        await asyncio.sleep(0)
+
+    def _lagged(self) -> None:
+        self.lagged += 1
+
+    def _dismissed(self) -> None:
+        self.dismissed += 1
+
+
+class House:
+    """Rooms over a broker that can be held."""
+
+    def __init__(self) -> None:
+        self.broker = Slow()
+        self.later = Later()
+        self.rooms = Rooms(self.broker, self.later, worded)
+
+    async def again(self) -> Rooms:
+        """The rooms after a restart."""
+        await self.later.settle()
+        rooms = Rooms(self.broker, Later(), worded)
+        await rooms.load()
+        return rooms
+
+
+@pytest.fixture
+async def house() -> House:
+    """No room yet."""
+    return House()
+
+
+async def comes(house: House, room: Room, account: Account, stack: ExitStack) -> Member:
+    """Somebody who is in a room and hears everything."""
+    member = Member(account)
+    stack.enter_context(house.rooms.joined(room, member.seat))
+    await house.rooms.catch_up(room, member.seat)
+    house.rooms.announce(room, member.seat)
+    return member
+
+
+async def test_a_page_read_for_another_position_is_not_handed_over(house: House) -> None:
+    """The member came back while it was read, and has less than was thought."""
+    room = await house.rooms.create("den", ANN)
+    with ExitStack() as stack:
+        bob = await comes(house, room, BOB, stack)
+        for number in range(3):
+            await house.rooms.post(room, ANN, f"{number}")
+        house.rooms.away(room, bob.seat)
+        await house.rooms.post(room, ANN, "3")
+        house.broker.hold()
+        bob.got.clear()
+        reading = asyncio.create_task(house.rooms.catch_up(room, bob.seat))
+        await house.broker.asked.wait()
+        house.rooms.back(room, bob.seat, seen=1)
+        house.broker.go_on.set()
+        await reading
+
+    assert bob.lines() == ["1", "2", "3"]
+
+
+async def test_nobody_is_live_while_he_is_away(house: House) -> None:
+    """Even where he was handed everything at that moment; so no line overtakes another."""
+    room = await house.rooms.create("den", ANN)
+    with ExitStack() as stack:
+        bob = await comes(house, room, BOB, stack)
+        house.rooms.away(room, bob.seat)
+        await house.rooms.catch_up(room, bob.seat)
+
+        assert not bob.seat.live
+        await house.rooms.post(room, ANN, "0")
+        assert not bob.lagged
+
+
+async def test_who_refuses_a_line_gets_it_before_the_next(house: House) -> None:
+    """He is told once, and nothing is lost, doubled or reordered."""
+    room = await house.rooms.create("den", ANN)
+    with ExitStack() as stack:
+        bob = await comes(house, room, BOB, stack)
+        for number in range(100):
+            bob.takes = number % 7 != 3
+            await house.rooms.post(room, ANN, f"{number}")
+            if number % 5 == 0:
+                bob.takes = True
+                await house.rooms.catch_up(room, bob.seat)
+        bob.takes = True
+        await house.rooms.catch_up(room, bob.seat)
+
+    assert bob.lines() == [f"{number}" for number in range(100)]
+    assert bob.lagged
+
+
+async def test_lines_said_while_somebody_joins_are_not_earlier_ones(house: House) -> None:
+    """What he is shown as earlier is from before he came; the rest follows once."""
+    room = await house.rooms.create("den", ANN)
+    await house.rooms.post(room, ANN, "before")
+    bob = Member(BOB)
+    with house.rooms.joined(room, bob.seat):
+        await house.rooms.post(room, ANN, "meanwhile")
+        earlier = [record.body for record in await house.rooms.last_lines(room, bob.seat)]
+        await house.rooms.catch_up(room, bob.seat)
+
+    assert earlier == ["before"]
+    assert bob.lines() == ["meanwhile"]
+
+
+async def test_an_owner_lost_hands_the_room_to_who_is_there_longest(house: House) -> None:
+    """And the heir is the owner after a restart, too."""
+    room = await house.rooms.create("den", ANN)
+    with ExitStack() as others, ExitStack() as own:
+        await comes(house, room, ANN, own)
+        bob = await comes(house, room, BOB, others)
+        await comes(house, room, CAT, others)
+        own.close()
+
+        assert bob.got[-2:] == ["Left Ann 2", "Handed Bob"]
+    assert (await house.again()).find("den").owner == BOB
+
+
+async def test_an_owner_with_another_place_in_the_room_keeps_it(house: House) -> None:
+    """Nobody left: he is still there."""
+    room = await house.rooms.create("den", ANN)
+    with ExitStack() as others, ExitStack() as own:
+        await comes(house, room, ANN, own)
+        await comes(house, room, ANN, others)
+        bob = await comes(house, room, BOB, others)
+        own.close()
+
+        assert room.owner == ANN
+        assert not [word for word in bob.got if word.startswith(("Left", "Handed"))]
+
+
+async def test_a_house_that_rests_tells_nobody_and_hands_nothing_on(house: House) -> None:
+    """Its members are sent away one by one."""
+    room = await house.rooms.create("den", ANN)
+    with ExitStack() as others, ExitStack() as own:
+        await comes(house, room, ANN, own)
+        bob = await comes(house, room, BOB, others)
+        house.rooms.rest()
+        own.close()
+
+        assert "Left Ann 1" not in bob.got
+    assert (await house.again()).find("den").owner == ANN
+
+
+async def test_two_who_close_a_room_at_once_close_it_once(house: House) -> None:
+    """Its owner from two places: everybody is told and dismissed once."""
+    room = await house.rooms.create("den", ANN)
+    with ExitStack() as stack:
+        bob = await comes(house, room, BOB, stack)
+        await asyncio.gather(house.rooms.close(room, ANN), house.rooms.close(room, ANN))
+
+        assert bob.got.count("Closed Ann") == 1
+        assert bob.dismissed == 1
+
+
+async def test_closing_an_old_room_late_leaves_the_new_one_alone(house: House) -> None:
+    """Its owner's second place still had an `exit` to be taken."""
+    old = await house.rooms.create("den", ANN)
+    await house.rooms.close(old, ANN)
+    new = await house.rooms.create("den", BOB)
+
+    await house.rooms.close(old, ANN)
+
+    assert house.rooms.find("den") is new
+    assert (await house.again()).find("den").owner == BOB
+
+
+async def test_a_room_is_closed_though_the_closer_is_lost(house: House) -> None:
+    """What is gone from the disk is not left open in memory."""
+    room = await house.rooms.create("den", ANN)
+    house.broker.hold()
+    closing = asyncio.create_task(house.rooms.close(room, ANN))
+    await house.broker.asked.wait()
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    house.broker.go_on.set()
+    await house.later.settle()
+
+    assert room.closed
+    with pytest.raises(UserError, match="There is no chat room"):
+        house.rooms.find("den")
+    assert (await house.rooms.create("den", BOB)).owner == BOB
+
+
+async def test_a_room_that_cannot_be_closed_now_is_closed_later(house: House) -> None:
+    """The disk refuses: the room stays open until it works again."""
+    room = await house.rooms.create("den", ANN)
+    house.broker.refuses = True
+    with pytest.raises(BrokerError):
+        await house.rooms.close(room, ANN)
+    assert not room.closed
+
+    house.broker.refuses = False
+    await house.later.settle()
+
+    assert room.closed
+
+
+async def test_an_id_is_free_again_where_its_creator_was_lost(house: House) -> None:
+    """The room was stored, and nobody ever got it."""
+    house.broker.hold()
+    creating = asyncio.create_task(house.rooms.create("den", ANN))
+    await house.broker.asked.wait()
+    creating.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await creating
+    house.broker.go_on.set()
+
+    assert (await house.rooms.create("den", BOB)).owner == BOB
+    assert (await house.again()).find("den").owner == BOB
+
+
+async def test_the_lines_of_a_closed_room_are_forgotten_with_its_last_seat(house: House) -> None:
+    """Whoever reads slowly still gets them first."""
+    room = await house.rooms.create("den", ANN)
+    log = room.deed.log
+    with ExitStack() as stack:
+        bob = await comes(house, room, BOB, stack)
+        bob.takes = False
+        await house.rooms.post(room, ANN, "last words")
+        await house.rooms.close(room, ANN)
+        await house.later.settle()
+        bob.takes = True
+        await house.rooms.catch_up(room, bob.seat)
+    await house.later.settle()
+
+    assert bob.lines() == ["last words"]
+    assert await house.broker.last_seq(log) == 0
+
+
+async def test_an_empty_room_is_closed_after_its_days(house: House) -> None:
+    """Hours on which somebody is there do not count, and make a new beginning."""
+    house.rooms.keep_empty_days = 1
+    room = await house.rooms.create("den", ANN)
+    for _ in range(24):
+        await house.rooms.an_hour_passed()
+    with ExitStack() as stack:
+        await comes(house, room, BOB, stack)
+        await house.rooms.an_hour_passed()
+    for _ in range(24):
+        await house.rooms.an_hour_passed()
+    assert not room.closed
+
+    await house.rooms.an_hour_passed()
+
+    assert room.closed
