@@ -160,8 +160,6 @@ async def _chat(place: Place, name: str, rate: int | None) -> Row:
         f"p50 {middle[0] * 1e3:.1f} and {middle[1] * 1e3:.1f} ms, "
         f"p99 {alone * 1e3:.1f} and {beside * 1e3:.1f} ms"
     )
-    if rate is None:
-        return Row(what, "", f"{beside / alone:.1f}x")
     return Row(what, "<= 2x", f"{beside / alone:.1f}x", beside <= 2 * alone)
 
 
