@@ -83,7 +83,7 @@ CASES: Final = (
         "P4: 100 members, 200 lines a second",
         Paced(members=100, rate=200, seconds=2.5),
         Paced(members=10, rate=100, seconds=0.2),
-        (TCPNET, *FLOORS, *BROKERS, *IRC),
+        (TCPNET, EPHEMERAL, *FLOORS, *BROKERS, *IRC),
         connections=100,
     ),
     Case(
@@ -171,12 +171,14 @@ class Bench:
 
     def __init__(self, folder: Path, *, quick: bool, rounds: int, seconds: float) -> None:
         self.results = Results()
-        self._folder = folder
+        self._folder = folder.resolve()
         self._quick = quick
         self._rounds = rounds
         self._until = time.monotonic() + seconds
         self._files = machine.allow_files()
-        self._pump = machine.compiled(_HERE / "pump.c", folder / "pump.so", "-shared", "-fPIC")
+        self._pump = machine.compiled(
+            _HERE / "pump.c", self._folder / "pump.so", "-shared", "-fPIC"
+        )
         self._programs: dict[str, str] = {}
 
     def run(self, cases: Sequence[Case], servers: Sequence[str]) -> None:

@@ -138,7 +138,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _tail(output: Path) -> str:
-    return output.read_text("utf-8", "replace")[-500:].strip()
+    lines = output.read_text("utf-8", "replace").strip().splitlines()
+    return lines[-1].strip() if lines else "it said nothing"
 
 
 def _tcpnet(*more: str) -> Command:
