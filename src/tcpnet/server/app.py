@@ -12,10 +12,12 @@ from tempfile import TemporaryDirectory
 
 import platformdirs
 
+from tcpnet.broker import backup
 from tcpnet.broker.base import Broker
 from tcpnet.broker.embedded import EmbeddedBroker
 from tcpnet.broker.memory import MemoryBroker
 from tcpnet.chat.accounts import Accounts
+from tcpnet.chat.bans import Bans
 from tcpnet.chat.guessing import Guesses
 from tcpnet.chat.habits import HabitBook
 from tcpnet.chat.invitations import Invitations
@@ -39,8 +41,9 @@ from tcpnet.proxy.fetcher import Fetcher
 from tcpnet.proxy.guard import Guard, Network, network
 from tcpnet.proxy.pages import Limits, PageStore
 from tcpnet.proxy.proxy import WebProxy
-from tcpnet.server import wording
+from tcpnet.server import control, wording
 from tcpnet.server.community import Community
+from tcpnet.server.operating import Operating
 from tcpnet.server.people import run_session
 from tcpnet.server.tasks import Spawn, owned
 
@@ -82,6 +85,7 @@ async def running(
         keepers(_hours(community))
         keepers(pulse.watch())
         sessions = await house.enter_async_context(owned())
+        await _obeying(house, settings, community, pages)
         house.callback(listener.close)  # nobody comes in while the sessions end
         house.callback(community.rooms.rest)
         accept = _door(settings, community, sessions)
@@ -166,6 +170,8 @@ async def _community(
     await rooms.load()
     accounts = Accounts(broker)
     await accounts.load()
+    bans = Bans(broker)
+    await bans.load()
     limits = settings.accounts
     return Community(
         identity=_identity(settings),
@@ -181,7 +187,23 @@ async def _community(
         passwords=passwords,
         guesses=Guesses(limits.failures_per_account, limits.failures_per_address),
         invitations=Invitations(broker),
+        bans=bans,
     )
+
+
+async def _obeying(
+    house: AsyncExitStack, settings: Settings, community: Community, pages: PageStore
+) -> None:
+    """Take an operator's orders; nobody can give one to a hub without a data directory."""
+    if settings.server.ephemeral:
+        return
+    folder = data_dir(settings)
+
+    async def back_up(target: Path) -> int:
+        return await backup.back_up(folder, target, (keys.NAME,))
+
+    operating = Operating(community, community.bans, pages, back_up)
+    await house.enter_async_context(control.listening(folder, operating.perform))
 
 
 def _identity(settings: Settings) -> Identity:
@@ -197,10 +219,11 @@ def _door(settings: Settings, community: Community, spawn: Spawn) -> Accept:
 
     def accept(connection: Connection[FromClient]) -> None:
         address = connection.peer
-        if why := doorway.refusal(address):
+        ban = community.bans.of_address(address)
+        if why := str(ban) if ban else doorway.refusal(address):
             _log.info("nobody was let in", extra={"address": address, "reason": why})
             connection.pause()
-            spawn(connection.close(Bye(reason=why, kind="refused", retry=10)))
+            spawn(connection.close(Bye(reason=why, kind="refused", retry=None if ban else 10)))
             return
         doorway.enter(address)
         session = spawn(run_session(connection, community))

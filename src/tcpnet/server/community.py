@@ -4,6 +4,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from tcpnet.chat.accounts import Account, Accounts
+from tcpnet.chat.bans import Bans
 from tcpnet.chat.guessing import Guesses
 from tcpnet.chat.habits import HabitBook
 from tcpnet.chat.invitations import Invitations
@@ -39,6 +40,7 @@ class Community:
     passwords: Passwords
     guesses: Guesses
     invitations: Invitations
+    bans: Bans
     sessions: dict[str, Session] = field(default_factory=dict)
     """Everybody who is logged in, by session id, also while away."""
     turns: Turns = field(default_factory=Turns)

@@ -107,6 +107,8 @@ async def _note_seen(session: Session, community: Community) -> None:
 
 async def _claimed(session: Session, community: Community, wanted: str, held: ExitStack) -> Claim:
     name = names.person(wanted)
+    if ban := community.bans.of_name(name):
+        raise UserError(f"{ban}.")
     claim = await community.accounts.claim(name)
     if claim is not None and claim.is_proven:
         if not (session.token and session.is_private and claim.knows(session.token)):
