@@ -55,6 +55,7 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         self._decoder = decoder
         self._pulse = pulse
         self._lines = Lines()
+        self._peer = ""
         self._transport: asyncio.Transport | None = None
         self._outbox: list[bytes] = []
         self._outbox_size = 0
@@ -96,9 +97,8 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
 
     @property
     def peer(self) -> str:
-        """The address of the other side, without its port."""
-        name = self._extra("peername")
-        return str(name[0]) if isinstance(name, tuple) else ""
+        """The address of the other side, without its port; also once the connection has ended."""
+        return self._peer
 
     @property
     def is_encrypted(self) -> bool:
@@ -225,6 +225,8 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; called by asyncio."""
         self._transport = cast("asyncio.Transport", transport)
+        name = self._extra("peername")
+        self._peer = str(name[0]) if isinstance(name, tuple) else ""
         # The moment the kernel refuses a byte, what follows stays with us, where it is bounded.
         self._transport.set_write_buffer_limits(high=0)
         self._pulse.heard(self)

@@ -82,7 +82,8 @@ async def _first(session: Session, community: Community, resume: Resume | None) 
     """What comes before the menu: the room that somebody comes back to after a long time."""
     place = await community.places.of(session.account)
     if resume is None or not resume.session:
-        if place is not None:
+        elsewhere = (s for s in community.sessions.values() if s is not session)
+        if place is not None and not any(s.account == session.account for s in elsewhere):
             community.places.leaves(session.account)
         return None
     if place is not None and place.room in resume.rooms:

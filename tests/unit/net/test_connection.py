@@ -201,7 +201,7 @@ async def test_a_peer_that_hangs_up_is_lost_once() -> None:
     assert [str(error) for error in listener.errors] == ["reset by peer"]
     assert isinstance(listener.errors[0], ConnectionLost)
     assert connection.unsent == 0
-    assert connection.peer == ""
+    assert connection.peer == "192.0.2.7"
 
 
 async def test_a_full_kernel_keeps_what_is_sent_with_us() -> None:

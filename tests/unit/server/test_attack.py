@@ -716,3 +716,40 @@ async def test_nobody_comes_in_once_a_port_is_closed() -> None:
 
     assert late.aborted
     assert not let_in
+
+
+async def test_the_address_of_somebody_away_is_still_known(hub: Town) -> None:
+    """His other place shows it, and the log says who was lost."""
+    ann = await arrives(hub, "ann")
+    await ann.asked("Your option")
+    session = the_session(hub, "ann")
+
+    session.connection.silent(60)
+    await ann.gone()
+
+    assert session.is_away
+    assert session.address == "127.0.0.1"
+
+
+async def test_a_second_place_does_not_take_the_first_one_out_of_its_room(tmp_path: Path) -> None:
+    """After a restart the first is back where it was."""
+    server = {"ephemeral": False, "data_dir": str(tmp_path / "d"), "cache_dir": str(tmp_path / "c")}
+    async with town(server=server | {"port": 0}) as hub:
+        first = await hub.dials("ann")
+        first.send(hello("ann", Resume(session=""), keeps_token=True))
+        token = (await first.gets(Welcome)).token
+        first.send(Status(ok=True))
+        await first.enters_room("den", new=True)
+        second = await hub.dials("ann")
+        second.send(hello("ann", Resume(session=""), token=token))
+        await second.gets(Welcome)
+        second.send(Status(ok=True))
+        await second.asked("Your option")
+
+    async with town(server=server | {"port": 0}) as hub:
+        again = await hub.dials("ann")
+        resume = Resume(session=session_of(first), rooms={"den": 0})
+        again.send(hello("ann", resume, token=token))
+        await again.gets(Welcome)
+        again.send(Status(ok=True))
+        await again.sees("You are back in chat room den.")
