@@ -1,4 +1,4 @@
-"""Alice at the full screen; `python -m docs.recordings.terminal` writes it into `docs/client.md`."""
+"""Alice at the full screen; `python -m docs.recordings.terminal` puts it into `docs/client.md`."""
 
 import asyncio
 import re
