@@ -1,4 +1,4 @@
-"""`tcpnet-server`: run a hub."""
+"""`tcpnet-server`: run a hub, or tell a running one what its operator wants."""
 
 import argparse
 import os
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tcpnet import __version__
+from tcpnet.cli import operator
 from tcpnet.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _FLAGS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status: 0, or 2 for wrong settings."""
+    """Run the command; its exit status, as `operator.STATUSES` says."""
     options = _parser().parse_args(argv)
     try:
         return _run(options)
@@ -37,7 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tcpnet-server",
-        description="A hub for one LAN: user list, messages, chat rooms and a shared web cache.",
+        description="A hub for one LAN: user list, messages, chat rooms and a shared web cache."
+        " Without a command it runs until Ctrl-C.",
+        epilog=operator.STATUSES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--host", help="address to listen at (127.0.0.1; 0.0.0.0 for the LAN)")
     parser.add_argument("--port", type=int, help="port to listen at (12005; 0 takes a free one)")
@@ -57,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--print-config", action="store_true", help="show the settings and end")
     parser.add_argument("-V", "--version", action="version", version=f"tcpnet {__version__}")
+    operator.add_commands(parser)
     return parser
 
 
@@ -68,7 +73,15 @@ def _run(options: argparse.Namespace) -> int:
     if options.print_config:
         print("\n".join(config.render(settings, origins)).rstrip())
         return 0
+    if options.command:
+        return operator.run(options, _data_dir(settings))
     return _serve(settings)
+
+
+def _data_dir(settings: "Settings") -> Path:
+    import platformdirs
+
+    return Path(settings.server.data_dir or platformdirs.user_data_dir("tcpnet", appauthor=False))
 
 
 def _sources(options: argparse.Namespace) -> Iterator["Source"]:

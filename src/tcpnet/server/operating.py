@@ -186,7 +186,7 @@ def _page_row(page: Page) -> Row:
 
 
 def _moment(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}"
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%MZ}"
 
 
 def _counted(number: int, one: str, many: str) -> str:

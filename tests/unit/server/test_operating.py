@@ -231,7 +231,7 @@ async def test_pages_are_listed_the_last_used_first_and_forgotten_by_their_addre
 
     assert [row["url"] for row in rows] == [b, b, a]
     assert rows[0]["status"] == 200
-    assert rows[0]["fetched"] == "2023-11-14 22:13"
+    assert rows[0]["fetched"] == "2023-11-14T22:13Z"
     size = sum(int(row["bytes"] or 0) for row in rows)
     assert await desk.says(orders.ListPages()) == f"3 pages, {size:,} bytes."
     message = await desk.says(orders.PurgePage("HTTPS://B.example:443/page#part"))
