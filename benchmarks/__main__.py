@@ -18,6 +18,7 @@ PARTS: Final = {
     "pages": "the store of pages",
     "peers": "get the peers for the chat cases, into a folder of this checkout",
     "policy": "the cache's decisions about a request",
+    "proxy": "what the web proxy promises",
     "powercut": "what power cuts leave of a store under load",
 }
 """Modules of this package with a `main` and arguments of their own."""

@@ -96,11 +96,6 @@ class Accounts:
             raise UserError(f"The name {name} was taken a moment ago.") from None
         return claim
 
-    async def keep(self, claim: Claim) -> Claim:
-        """Write a claim down. Raises BrokerError."""
-        await self._broker.put(_KIND, claim.account.key, msgspec.json.encode(claim))
-        return claim
-
     async def change(self, account: Account, revise: Callable[[Claim], Claim]) -> Claim:
         """Write down what becomes of a claim, whoever else changes it at the same time.
 

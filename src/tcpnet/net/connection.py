@@ -8,7 +8,7 @@ from tcpnet.errors import ConnectionLost, ProtocolError, SlowConsumer, TcpnetErr
 from tcpnet.net.pulse import Pulse
 from tcpnet.net.tls import TlsTransport
 from tcpnet.protocol.codec import Decoder, Lines, encode
-from tcpnet.protocol.items import Item, Secure
+from tcpnet.protocol.items import Item, Ping, Secure
 
 MAX_OUTBOX: Final = 256 * 1024
 """Bytes that may wait for one peer."""
@@ -214,6 +214,11 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         self.bytes_out += size
         transport.write(chunks[0] if len(chunks) == 1 else b"".join(chunks))
         self._make_room()
+
+    def ask_for_life(self) -> None:
+        """Ping a peer that said nothing for a while."""
+        if self._transport is not None and not self._awaits_tls:
+            self.send(Ping(t=asyncio.get_running_loop().time()))
 
     def silent(self, seconds: float) -> None:
         """End a peer that gave no sign of life, unless it is us who hold it back."""

@@ -70,6 +70,7 @@ class Fetcher:
             max_line_size=wire.MAX_LINE,
             response_class=Response,
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+            read_bufsize=_PIECE,  # or one site's piece of 768 KiB holds everybody up
             timeout=aiohttp.ClientTimeout(total=None),
             trace_configs=[_tracing()],
         )

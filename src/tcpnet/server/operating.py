@@ -111,7 +111,9 @@ class Operating:
     async def _release(self, order: orders.Release) -> Outcome:
         claim = await self._claim(order.who)
         name = claim.account.name
-        await self.community.accounts.keep(msgspec.structs.replace(claim, tokens=(), password=""))
+        await self.community.accounts.change(
+            claim.account, lambda now: msgspec.structs.replace(now, tokens=(), password="")
+        )
         self.community.end(claim.account, "an operator released your name")
         return Outcome(
             f"{name} is free: whoever comes with this name next has it, mailbox and all."
@@ -119,7 +121,9 @@ class Operating:
 
     async def _promote(self, order: orders.Promote) -> Outcome:
         claim = await self._claim(order.who)
-        await self.community.accounts.keep(msgspec.structs.replace(claim, operator=order.operator))
+        await self.community.accounts.change(
+            claim.account, lambda now: msgspec.structs.replace(now, operator=order.operator)
+        )
         return Outcome(
             f"{claim.account.name} is {'now' if order.operator else 'no longer'} operator."
         )

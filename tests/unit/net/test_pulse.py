@@ -14,12 +14,19 @@ class Beating:
     def __init__(self, on_silent: Callable[[], None] = lambda: None) -> None:
         self.flushes = 0
         self.silences: list[float] = []
+        self.asked = 0
+        self.on_asked: Callable[[], None] = lambda: None
         self.told = asyncio.Event()
         self._on_silent = on_silent
 
     def flush_now(self) -> None:
         """Count it."""
         self.flushes += 1
+
+    def ask_for_life(self) -> None:
+        """Count it."""
+        self.asked += 1
+        self.on_asked()
 
     def silent(self, seconds: float) -> None:
         """Keep for how long."""
@@ -82,6 +89,23 @@ async def test_a_sign_of_life_gives_all_the_time_again() -> None:
     watching.cancel()
 
     assert lively.silences[0] >= 0.02
+
+
+async def test_who_only_listens_is_asked_for_a_sign_of_life() -> None:
+    """An answer gives all the time again; whoever gives none is told of."""
+    pulse, lively, silent = Pulse(max_silence=0.04), Beating(), Beating()
+    lively.on_asked = lambda: pulse.heard(lively)
+    pulse.heard(lively)
+    pulse.heard(silent)
+    watching = asyncio.create_task(pulse.watch())
+
+    async with asyncio.timeout(PATIENCE):
+        await silent.told.wait()
+    watching.cancel()
+
+    assert silent.asked == 1
+    assert lively.asked >= 1
+    assert lively.silences == []
 
 
 async def test_who_has_ended_is_not_told() -> None:
