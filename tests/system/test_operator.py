@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+import shlex
 import shutil
 import signal
 import sys
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tcpnet.cli.server import _parser
 from tcpnet.protocol.items import PROTOCOL, Bye, Hello, Status, Welcome
 from tests.hub import Person
 from tests.origins import Exchange, origin
@@ -289,6 +292,25 @@ async def hang_up(*gone: Person) -> None:
     for person in gone:
         assert person.connection is not None
         await person.connection.close()
+
+
+MANUAL = (Path(__file__).parents[2] / "docs" / "operating.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("line", sorted(set(re.findall(r"^\$ tcpnet-server (.+)$", MANUAL, re.M))))
+def test_every_command_of_the_manual_is_one(line: str) -> None:
+    """What it shows can be typed."""
+    _parser().parse_args(shlex.split(line))
+
+
+def test_every_command_is_in_the_manual() -> None:
+    """Nothing has to be found out from --help."""
+    usage = _parser().format_help()
+
+    commands = set(re.findall(r"^    ([a-z]+) ", usage, re.M))
+    shown = set(re.findall(r"`(?:tcpnet-server )?([a-z]+)[ `]", MANUAL))
+    assert commands >= {"users", "backup"}
+    assert commands <= shown
 
 
 async def test_a_hub_goes_on_from_its_backup_after_all_was_lost(tmp_path: Path) -> None:

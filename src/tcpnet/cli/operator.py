@@ -122,7 +122,7 @@ def run(given: Namespace, folder: Path) -> int:
             case "restore":
                 _restore(given, folder)
             case _:
-                _show(_asked(folder, _order(given)), as_json="json" in given)
+                _show(_asked(folder, _order(given), ANSWERING), as_json="json" in given)
     except NotRunning as error:
         return _complain(error, NOT_RUNNING)
     except (UserError, BrokerError) as error:
@@ -171,7 +171,7 @@ def _back_up(given: Namespace, folder: Path) -> None:
 
     file = given.file.absolute()
     try:
-        _show(_asked(folder, orders.BackUp(str(file)), patience=None), as_json=False)
+        _show(_asked(folder, orders.BackUp(str(file)), None), as_json=False)
     except NotRunning:
         from tcpnet.broker import backup
         from tcpnet.net import keys
@@ -201,9 +201,7 @@ def _restore(given: Namespace, folder: Path) -> None:
         print(f'What was there before is in "{aside}".')
 
 
-def _asked(
-    folder: Path, order: "Order", *, patience: float | None = ANSWERING
-) -> Iterator["Answer"]:
+def _asked(folder: Path, order: "Order", patience: float | None) -> Iterator["Answer"]:
     """Give an order to the hub of a folder; its answer, line by line.
 
     `patience`: seconds for the next line. Raises NotRunning, and UserError for a refusal.
