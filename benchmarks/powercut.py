@@ -1,6 +1,6 @@
 """What a thousand simulated power cuts leave of a store under load.
 
-`python -m benchmarks.powercut` takes about two minutes. The store writes through the SQLite of
+`python -m benchmarks.powercut` takes two to five minutes. The store writes through the SQLite of
 apsw, whose files are recorded; what a cut leaves is opened through the standard library's.
 """
 
