@@ -22,6 +22,7 @@ async def record() -> str:
         jose, nina, alice = [await arrives(name) for name in ("Jose", "Nina", "Alice")]
         await _write(jose, nina)
         await _stumble(alice)
+        await _look_after(alice)
         await _talk(jose, nina, alice)
         for person in (jose, nina, alice):
             person.types("7")
@@ -57,6 +58,13 @@ async def _stumble(alice: Screen) -> None:
         alice.types(*lines)
         await alice.sees(answer)
         await alice.sees(MENU)
+
+
+async def _look_after(alice: Screen) -> None:
+    alice.types("9", "5")
+    await alice.sees("*** Account ***")
+    await alice.sees("9. Account")
+    await alice.sees(MENU)
 
 
 async def _talk(jose: Screen, nina: Screen, alice: Screen) -> None:

@@ -119,6 +119,13 @@ def merge(sources: Iterable[Source]) -> tuple[Settings, dict[str, str]]:
     return msgspec.convert(tables, Settings), origins
 
 
+def data_dir(settings: Settings) -> Path:
+    """Where the hub keeps what must last."""
+    import platformdirs  # who only reads settings does without it
+
+    return Path(settings.server.data_dir or platformdirs.user_data_dir("tcpnet", appauthor=False))
+
+
 def from_file(path: Path) -> Source:
     """Read a settings file. Raises ConfigError."""
     try:

@@ -74,14 +74,8 @@ def _run(options: argparse.Namespace) -> int:
         print("\n".join(config.render(settings, origins)).rstrip())
         return 0
     if options.command:
-        return operator.run(options, _data_dir(settings))
+        return operator.run(options, config.data_dir(settings))
     return _serve(settings)
-
-
-def _data_dir(settings: "Settings") -> Path:
-    import platformdirs
-
-    return Path(settings.server.data_dir or platformdirs.user_data_dir("tcpnet", appauthor=False))
 
 
 def _sources(options: argparse.Namespace) -> Iterator["Source"]:

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import platformdirs
-
 from tcpnet.broker import backup
 from tcpnet.broker.base import Broker
 from tcpnet.broker.embedded import EmbeddedBroker
@@ -27,7 +25,7 @@ from tcpnet.chat.passwords import Passwords
 from tcpnet.chat.places import Places
 from tcpnet.chat.presence import Presence
 from tcpnet.chat.rooms import Rooms
-from tcpnet.config import Settings
+from tcpnet.config import Settings, data_dir
 from tcpnet.errors import BrokerError, ConfigError
 from tcpnet.lock import FolderLock
 from tcpnet.net import keys
@@ -118,11 +116,6 @@ async def _broker(settings: Settings) -> AsyncIterator[Broker]:
     with FolderLock(folder, "data directory"):
         async with EmbeddedBroker.open(folder) as broker:
             yield broker
-
-
-def data_dir(settings: Settings) -> Path:
-    """Where the hub keeps what must last."""
-    return Path(settings.server.data_dir or platformdirs.user_data_dir("tcpnet", appauthor=False))
 
 
 async def _pages(settings: Settings, broker: Broker, house: AsyncExitStack) -> PageStore:

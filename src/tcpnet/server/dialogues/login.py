@@ -107,7 +107,7 @@ async def _note_seen(session: Session, community: Community) -> None:
 
 async def _claimed(session: Session, community: Community, wanted: str, held: ExitStack) -> Claim:
     name = names.person(wanted)
-    if ban := community.bans.of_name(name):
+    if ban := community.bans.of_name(name) or community.bans.of_address(session.address):
         raise UserError(f"{ban}.")
     claim = await community.accounts.claim(name)
     if claim is not None and claim.is_proven:
