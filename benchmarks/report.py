@@ -109,7 +109,7 @@ def markdown(run: Run) -> str:
     lines = [*_heading(run), *(_targets(run.judged) if run.judged else ())]
     for case in CASES:
         if case.name in run.results.rounds or case.name in run.results.skipped:
-            lines += ["", f"### {case.title}", "", *_case(case, run.results)]
+            lines += ["", f"### {_title(case, run.results)}", "", *_case(case, run.results)]
     return "\n".join([*lines, "", *_servers(run.results)]) + "\n"
 
 
@@ -146,8 +146,15 @@ def _case(case: Case, results: Results) -> Iterator[str]:
     ]
     if rows:
         yield from _table(["server", *(column.title for column in shown), "tcpnet beside it"], rows)
-    for server, why in results.skipped.get(case.name, {}).items():
-        yield from ("", f"{server}: skipped, {why}")
+    skipped = results.skipped.get(case.name, {})
+    for why in dict.fromkeys(skipped.values()):
+        servers = ", ".join(server for server, reason in skipped.items() if reason == why)
+        yield from ("", f"{servers}: skipped, {why}")
+
+
+def _title(case: Case, results: Results) -> str:
+    rounds = max((len(found) for found in results.rounds.get(case.name, {}).values()), default=0)
+    return f"{case.title} ({rounds} round{'s' * (rounds != 1)})"
 
 
 def _ratio(ours: float | None, theirs: float) -> str:
