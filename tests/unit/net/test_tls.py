@@ -260,7 +260,8 @@ async def test_an_encrypted_connection_costs_little_memory(house: House) -> None
     pairs += [await house.guest() for _ in range(100)]
     each = (_resident() - before) / 100 / 2
 
-    assert 0 < each < 56_000
+    # What earlier tests have freed may serve again, so less proves nothing; 28 MB would show.
+    assert each < 56_000
     for connection, _, _ in pairs:
         connection.abort()
 
