@@ -100,7 +100,7 @@ class Tty:
         """Read what is written until something has happened."""
         try:
             async with asyncio.timeout(PATIENCE):
-                while not happened():
+                while not (self._is_painted() and happened()):
                     assert await self._read(), f"it has ended:\n{self.text}"
         except TimeoutError as error:
             raise AssertionError(f"no {what}:\n{self.text}") from error
@@ -114,6 +114,10 @@ class Tty:
         if self._child.signalstatus is not None:
             return -int(self._child.signalstatus)
         return int(self._child.exitstatus)
+
+    def _is_painted(self) -> bool:
+        """Whether the last painting has come whole: the cursor is hidden until its end."""
+        return self.written.rfind(b"\x1b[?25l") <= self.written.rfind(b"\x1b[?25h")
 
     async def _read(self) -> bool:
         """Take what is written in the next moment; False once the program has ended."""
