@@ -126,7 +126,7 @@ def _shot(tty: Tty) -> str:
     text = settled("\n".join(line.rstrip() for line in tty.lines))
     text = re.sub(r"(?m)^\d\d:\d\d(?=[ *])", "17:45", text)
     text = re.sub(r"unread since \d\d:\d\d", "unread since 17:45", text)
-    text = re.sub(r"retry 1 in \ds", "retry 1 in 1s", text)
+    text = re.sub(r"retry \d in \d+s", "retry 1 in 1s", text)
     text = re.sub(r"reconnected after \d+ s", "reconnected after 2 s", text)
     return re.sub(r"(?m)( 127\.0\.0\.1/12005 \|.*?)( +)F1 help$", _aligned, text)
 
