@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from tcpnet.client.entry import Entry
 from tcpnet.client.scrollback import Page
-from tcpnet.client.width import cells, cut, steady, wrap
+from tcpnet.client.width import WIDEST, cells, cut, steady, wrap
 
 Piece: TypeAlias = tuple[str, str]
 """A role and the text that has it."""
@@ -121,11 +121,13 @@ class Layout:
 
     def _column(self, entry: Entry) -> str:
         """What stands before the first row; the others are indented as far."""
+        mark = _MARKS.get(entry.kind, "")
         if entry.kind not in TIMED or self._width < _NARROW or not self._look.columns:
-            return _MARKS.get(entry.kind, "")
+            # What is said beside the mark needs its cells too.
+            return mark if self._width >= cells(mark) + WIDEST else ""
         # The star says without colour that the person is named.
         star = "*" if entry.mention else " "
-        return self._look.clock(entry.at) + star + _MARKS.get(entry.kind, "")
+        return self._look.clock(entry.at) + star + mark
 
     def _shown(self, text: str) -> str:
         return text if self._look.raw else steady(text)
@@ -170,7 +172,7 @@ def rule(text: str, width: int) -> Row:
     text = cut(text, width - 2)
     dashes = max(0, width - cells(text) - 2)
     left = min(10, dashes // 2)
-    return [("rule", f"{'-' * left} {text} {'-' * (dashes - left)}")]
+    return [("rule", cut(f"{'-' * left} {text} {'-' * (dashes - left)}", width))]
 
 
 def _role(entry: Entry) -> str:

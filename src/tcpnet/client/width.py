@@ -17,6 +17,10 @@ _UNSTEADY: Final[dict[int, str | None]] = {
 }
 
 
+WIDEST: Final = 2
+"""Cells of the widest characters: no row can have fewer."""
+
+
 def steady(text: str) -> str:
     """Leave out what terminals give different widths: the emoji-safe form of clean text."""
     return text if text.isascii() else text.translate(_UNSTEADY)
@@ -30,14 +34,14 @@ def cells(text: str) -> int:
 
 
 def wrap(text: str, width: int) -> list[tuple[int, int]]:
-    """Cut one line into rows of at most `width` cells, as (start, end) of each.
+    """Cut one line into rows of at most `width` cells, or `WIDEST`, as (start, end) of each.
 
     Rows end at spaces, which belong to no row; a word that is too long is cut, and so are
     scripts written without spaces. Never between a letter and its combining marks.
     """
     if text.isascii() and len(text) <= width:
         return [(0, len(text))]
-    return list(_rows(text, max(width, 2)))
+    return list(_rows(text, max(width, WIDEST)))
 
 
 def cut(text: str, width: int) -> str:

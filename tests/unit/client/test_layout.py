@@ -1,7 +1,7 @@
 """Rows of one entry: columns, roles, folds."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tcpnet.client.entry import Entry
@@ -141,10 +141,11 @@ def test_rows_are_remembered_until_the_width_or_the_entry_changes() -> None:
     assert layout.rows(0, ALICE) is not again
 
 
-KINDS = st.sampled_from(["chat", "info", "state", "error", "page", "direct", "join"])
+KINDS = st.sampled_from(["chat", "info", "state", "note", "error", "page", "direct", "join", "day"])
 
 
-@given(st.text(max_size=300), st.text(max_size=20), KINDS, st.integers(4, 100), st.text(max_size=3))
+@example("", "", "state", 4, "")
+@given(st.text(max_size=300), st.text(max_size=20), KINDS, st.integers(2, 100), st.text(max_size=3))
 def test_rows_fit_roles_are_ours_and_the_text_is_whole(
     text: str, sender: str, kind: str, width: int, needle: str
 ) -> None:
