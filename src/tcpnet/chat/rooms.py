@@ -266,9 +266,11 @@ class Rooms:
         """
         seat.live = False
         while (seen := seat.seen) < room.last_seq:
-            page = await self._broker.history(room.deed.log, after=seen, limit=_PAGE)
+            stored = await self._broker.history(room.deed.log, after=seen, limit=_PAGE)
             if seat.seen != seen:
                 continue  # the member came back meanwhile, with a position of his own
+            # What is stored a moment before everybody is told comes to the seat with everybody.
+            page = [record for record in stored if record.seq <= room.last_seq]
             if page and not seat.push(self._encoded(room, page)):
                 return
             # Lines that are kept no longer cannot be missed.

@@ -49,11 +49,13 @@ class Slow(MemoryBroker):
         self.go_on.set()
         self.asked = asyncio.Event()
         self.refuses = False
+        self.early: list[Record] = []
 
     async def history(self, log: str, **bounds: int | None) -> list[Record]:
-        """Wait first."""
+        """Wait first; what is `early` is there already, though nobody was told."""
         await self._wait()
-        return await super().history(log, **bounds)  # type: ignore[arg-type]
+        stored = await super().history(log, **bounds)  # type: ignore[arg-type]
+        return stored + self.early
 
     async def remove(self, kind: str, key: str) -> bool:
         """Wait afterwards: it was carried out by then."""
@@ -188,6 +190,22 @@ async def test_who_refuses_a_line_gets_it_before_the_next(house: House) -> None:
 
     assert bob.lines() == [f"{number}" for number in range(100)]
     assert bob.lagged
+
+
+async def test_a_line_that_is_stored_but_not_told_yet_comes_once(house: House) -> None:
+    """A reading thread may see a line a moment before everybody is told of it."""
+    room = await house.rooms.create("den", ANN)
+    with ExitStack() as stack:
+        bob = await comes(house, room, BOB, stack)
+        house.rooms.away(room, bob.seat)
+        await house.rooms.post(room, ANN, "0")
+        house.rooms.back(room, bob.seat, seen=0)
+        house.broker.early = [Record(room.deed.log, 2, "Ann", "", "1", at=0.0)]
+        await house.rooms.catch_up(room, bob.seat)
+        house.broker.early = []
+        await house.rooms.post(room, ANN, "1")
+
+    assert bob.lines() == ["0", "1"]
 
 
 async def test_lines_said_while_somebody_joins_are_not_earlier_ones(house: House) -> None:
