@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from msgspec import Struct
@@ -19,6 +19,9 @@ from tcpnet.errors import UserError
 
 MAX_LINE: Final = 4 * 1024
 """Bytes of one line, in UTF-8."""
+
+MAX_RULED: Final = 500
+"""People whom one room keeps out, and whom it mutes."""
 
 _KIND: Final = "room"
 _PAGE: Final = 16  # lines that are encoded, pushed and read together: they fit an outbox
@@ -74,6 +77,22 @@ class Closed:
     by: str
 
 
+Verb = Literal["mute", "unmute", "kick", "unkick"]
+"""What may be decided of somebody: whether he may speak, whether he may be there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """Somebody who may decided so of `name`; `mid` is the deciding one's id of his word."""
+
+    room: str
+    verb: Verb
+    name: str
+    by: str
+    here: int
+    mid: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """What somebody said, durable."""
@@ -82,8 +101,12 @@ class Line:
     record: Record
 
 
-Event = Joined | Left | Away | Back | Handed | Closed | Line
+Event = Joined | Left | Away | Back | Handed | Closed | Ruled | Line
 Render = Callable[[Event], bytes]
+
+
+def _ignored() -> None:
+    """Take note of nothing."""
 
 
 @dataclass(eq=False, slots=True)
@@ -93,7 +116,7 @@ class Seat:
     `push` takes what everybody gets, or refuses it; `lagged` is told of the first refusal: from
     then on the seat is no longer `live` and gets nothing until it caught up from the log, where
     `seen` is the last line it had, and `since` the last one before it came. `dismiss` asks the
-    member to go.
+    member to go, `promoted` tells that the room became his.
     """
 
     account: Account
@@ -101,20 +124,27 @@ class Seat:
     drained: Callable[[], Awaitable[None]]
     lagged: Callable[[], None]
     dismiss: Callable[[], None]
+    promoted: Callable[[], None] = _ignored
     since: int = 0
     seen: int = 0
     live: bool = False
     away: bool = False
     announced: bool = False
+    removed: bool = False
 
 
 class Deed(Struct, frozen=True):
-    """What of a room is kept: `hours_empty` counts hours on which the hub ran."""
+    """What of a room is kept: `hours_empty` counts hours on which the hub ran.
+
+    `muted` may not speak, `out` may not be there.
+    """
 
     id: str
     log: str
     owner: Account
     hours_empty: int = 0
+    muted: tuple[Account, ...] = ()
+    out: tuple[Account, ...] = ()
 
 
 @dataclass(eq=False, slots=True)
@@ -139,15 +169,30 @@ class Room:
 
     def is_owner(self, account: Account) -> bool:
         """Whether this account may close the room."""
-        # By id too: a name may have changed hands.
-        return (self.deed.owner.key, self.deed.owner.id) == (account.key, account.id)
+        return _is(self.deed.owner, account)
+
+    def is_muted(self, account: Account) -> bool:
+        """Whether this account may not speak."""
+        return any(_is(muted, account) for muted in self.deed.muted)
+
+    def is_out(self, account: Account) -> bool:
+        """Whether this account may not be there."""
+        return any(_is(out, account) for out in self.deed.out)
 
     def has(self, account: Account) -> bool:
         """Whether the account has a seat."""
         return any(seat.account.key == account.key for seat in self.seats)
 
+    def is_away(self, account: Account) -> bool:
+        """Whether this member's connection is lost, from whatever place he came."""
+        return all(seat.away for seat in self.seats if _is(seat.account, account))
+
     def __len__(self) -> int:
         return len({seat.account.key for seat in self.seats})
+
+    def staying(self) -> int:
+        """How many are there whom nobody asked to go."""
+        return len({seat.account.key for seat in self.seats if not seat.removed})
 
     def push(self, encoded: bytes) -> None:
         """Hand frames to every live seat. No await: all members see one order."""
@@ -224,13 +269,15 @@ class Rooms:
 
     @contextmanager
     def joined(self, room: Room, seat: Seat) -> Iterator[None]:
-        """Have a seat for the length of the block; raises UserError when the room was closed.
+        """Have a seat for the length of the block.
 
         The seat gets nothing until `catch_up` has made it live, and nobody hears of it before
-        `announce`.
+        `announce`. Raises UserError when the room was closed, or keeps this person out.
         """
         if room.closed:
             raise UserError(f"There is no chat room {room.id}.")
+        if room.is_out(seat.account):
+            raise UserError(f"You were removed from chat room {room.id}.")
         seat.since = seat.seen = room.last_seq
         room.seats[seat] = None
         try:
@@ -241,10 +288,12 @@ class Rooms:
     def announce(self, room: Room, seat: Seat) -> None:
         """Tell everybody that a member is there, himself included.
 
-        Raises UserError when the room was closed meanwhile.
+        Raises UserError when the room was closed meanwhile, or keeps this person out.
         """
         if room.closed:
             raise UserError(f"The chat room {room.id} was closed.")
+        if seat.removed:
+            raise UserError(f"You were removed from chat room {room.id}.")
         first = not any(other.announced for other in room.seats if _same(other, seat))
         seat.announced = True
         if first and len(room.seats) > 1:
@@ -299,11 +348,35 @@ class Rooms:
         """Say a line to everybody in the room; returns once it is durable. Raises UserError."""
         if room.closed:
             raise UserError(f"The chat room {room.id} was closed.")
+        if room.is_muted(author):
+            raise UserError("You are muted in this room: your line was not sent.")
         if not words.strip():
             raise UserError("An empty line is not sent.")
         if text.size(words) > MAX_LINE:
             raise UserError(f"A line has at most {MAX_LINE} bytes.")
         return await self._broker.publish(room.deed.log, author.name, mid, text.clean(words))
+
+    def rule(self, room: Room, verb: Verb, whom: Account, by: Account, mid: str = "") -> None:
+        """Decide whether somebody may speak or be there; everybody is told. Never waits.
+
+        Raises UserError where that is so already, and for one too many.
+        """
+        kept = "muted" if verb in ("mute", "unmute") else "out"
+        listed: tuple[Account, ...] = getattr(room.deed, kept)
+        rest = tuple(account for account in listed if not _is(account, whom))
+        begins = verb in ("mute", "kick")
+        if begins == (len(rest) < len(listed)):
+            raise UserError(f"That is so already for {whom.name}.")
+        if begins and len(rest) >= MAX_RULED:
+            raise UserError(f"No room does this to more than {MAX_RULED} people.")
+        changed = {kept: (*rest, whom) if begins else rest}
+        self._rewrite(room, msgspec.structs.replace(room.deed, **changed))
+        leaving = [seat for seat in room.seats if verb == "kick" and _is(seat.account, whom)]
+        for seat in leaving:
+            seat.removed = True
+        self._emit(room, Ruled(room.id, verb, whom.name, by.name, room.staying(), mid))
+        for seat in leaving:
+            seat.dismiss()
 
     async def close(self, room: Room, by: Account) -> None:
         """End a room for everybody; its id is free again. Raises BrokerError, and tries again.
@@ -376,11 +449,19 @@ class Rooms:
         stays = any(other.announced for other in room.seats if _same(other, seat))
         if self._resting or stays or not seat.announced:
             return
-        self._emit(room, Left(room.id, seat.account.name, len(room)))
-        if room.seats and room.is_owner(seat.account) and not room.has(seat.account):
-            heir = next(iter(room.seats)).account
-            self._rewrite(room, msgspec.structs.replace(room.deed, owner=heir))
-            self._emit(room, Handed(room.id, heir.name))
+        if not seat.removed:  # everybody heard that he was
+            self._emit(room, Left(room.id, seat.account.name, len(room)))
+        if room.is_owner(seat.account) and not room.has(seat.account):
+            heirs = (other.account for other in room.seats if not other.removed)
+            if heir := next(heirs, None):
+                self._hand_on(room, heir)
+
+    def _hand_on(self, room: Room, heir: Account) -> None:
+        self._rewrite(room, msgspec.structs.replace(room.deed, owner=heir))
+        self._emit(room, Handed(room.id, heir.name))
+        for seat in room.seats:
+            if _is(seat.account, heir):
+                seat.promoted()
 
     def _emit(self, room: Room, event: Event) -> None:
         room.push(self._render(event))
@@ -397,6 +478,11 @@ class Rooms:
 def _is_there(room: Room, seat: Seat) -> bool:
     """Whether somebody is in the room and connected, from whatever place."""
     return any(not other.away for other in room.seats if _same(other, seat))
+
+
+def _is(one: Account, other: Account) -> bool:
+    # By id too: a name may have changed hands.
+    return (one.key, one.id) == (other.key, other.id)
 
 
 def _same(one: Seat, other: Seat) -> bool:

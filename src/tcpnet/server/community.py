@@ -2,6 +2,9 @@
 
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
 
 from tcpnet.chat.accounts import Account, Accounts
 from tcpnet.chat.bans import Bans
@@ -21,6 +24,9 @@ from tcpnet.proxy.fetcher import Fetcher
 from tcpnet.proxy.proxy import WebProxy
 from tcpnet.server.session import Session
 from tcpnet.server.turns import Turns
+
+KEEP_PLACES: Final = 30
+"""Days of the hub for which somebody who does not come back could be back in his room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +57,18 @@ class Community:
         # The name last: whoever has it next finds nothing, and a failure can be made good.
         await self.mailboxes.delete(account)
         await self.habits.forget(account)
-        self.places.leaves(account)
+        await self.places.forget(account)
         await self.accounts.delete(account)
         self.end(account, "this account was deleted")
+
+    async def promote(self, account: Account, *, operator: bool) -> None:
+        """Make somebody operator, or no longer, wherever he is. Raises UserError, BrokerError."""
+        await self.accounts.change(
+            account, lambda claim: msgspec.structs.replace(claim, operator=operator)
+        )
+        for session in self.sessions.values():
+            if session.account == account:
+                session.is_operator = operator
 
     async def an_hour_passed(self) -> None:
         """Count an hour, close rooms left empty and free names left alone. Raises BrokerError."""
@@ -61,6 +76,7 @@ class Community:
         await self.rooms.an_hour_passed()
         if self.accounts.hour % 24 == 0:
             await self._note_present()
+            await self.places.tidy(self.accounts.hour - 24 * KEEP_PLACES)
         for claim in await self.accounts.lapsed(self.settings.accounts.idle_days):
             if not self.presence.holds(claim.account.key):
                 await self.forget(claim.account)

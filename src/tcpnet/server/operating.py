@@ -121,9 +121,7 @@ class Operating:
 
     async def _promote(self, order: orders.Promote) -> Outcome:
         claim = await self._claim(order.who)
-        await self.community.accounts.change(
-            claim.account, lambda now: msgspec.structs.replace(now, operator=order.operator)
-        )
+        await self.community.promote(claim.account, operator=order.operator)
         return Outcome(
             f"{claim.account.name} is {'now' if order.operator else 'no longer'} operator."
         )

@@ -80,14 +80,13 @@ def _former(community: Community, resume: Resume, name: str) -> Session | None:
 
 async def _first(session: Session, community: Community, resume: Resume | None) -> Dialogue | None:
     """What comes before the menu: the room that somebody comes back to after a long time."""
-    place = await community.places.of(session.account)
     if resume is None or not resume.session:
-        elsewhere = (s for s in community.sessions.values() if s is not session)
-        if place is not None and not any(s.account == session.account for s in elsewhere):
-            community.places.leaves(session.account)
         return None
+    former = resume.session
+    place = await community.places.of(session.account, former)
     if place is not None and place.room in resume.rooms:
-        return partial(rooms.rejoin, place=place, seen=resume.rooms[place.room])
+        return partial(rooms.rejoin, former=former, place=place, seen=resume.rooms[place.room])
+    community.places.leaves(session.account, former)
     session.tell("You were away for long: the question that was open is gone.", kind="notice")
     return None
 

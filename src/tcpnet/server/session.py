@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final, Protocol, Self
 
+import msgspec
+
 from tcpnet.chat import names
 from tcpnet.chat.accounts import Account
 from tcpnet.errors import ProtocolError, TcpnetError, UserError
@@ -77,6 +79,7 @@ class Session:
         self.id = secrets.token_hex(16)
         self.account = Account(name="", id=0, key="")
         self.agent = self.token = ""
+        self.is_operator = False
         self.seen: Callable[[int], None] = _nobody
         self.positions: Mapping[str, int] = {}
         self._attachment = Attachment(connection, grace, self._end)
@@ -124,6 +127,11 @@ class Session:
     def is_resumable(self) -> bool:
         """Whether the person may come back to it."""
         return self._attachment.resumable and self._error is None
+
+    @property
+    def has_quit(self) -> bool:
+        """Whether the person asked to leave."""
+        return isinstance(self._error, Quit)
 
     def outlives(self) -> None:
         """Let the session wait for its person when the connection is lost."""
@@ -224,6 +232,13 @@ class Session:
                 yield _Answers(self._answer)
         finally:
             self._standing = None
+
+    def revise(self, **changes: Any) -> None:
+        """Describe the open question anew, under its id."""
+        if self._question is not None:
+            self._question = msgspec.structs.replace(self._question, **changes)
+            if not self.is_away:  # who comes back is asked again
+                self._attachment.send(self._question)
 
     def call_off(self) -> None:
         """End the standing question of `lines`; nothing happens where none is open."""

@@ -1,9 +1,29 @@
 """How events of a room are put into words, once for everybody."""
 
+from typing import Final, assert_never
+
 from tcpnet.broker.base import Record
-from tcpnet.chat.rooms import Away, Back, Closed, Event, Handed, Joined, Left, Line
+from tcpnet.chat.rooms import (
+    Away,
+    Back,
+    Closed,
+    Event,
+    Handed,
+    Joined,
+    Left,
+    Line,
+    Ruled,
+    Verb,
+)
 from tcpnet.protocol import codec
 from tcpnet.protocol.items import Print
+
+_RULINGS: Final[dict[Verb, str]] = {
+    "mute": "{by} muted {name}.",
+    "unmute": "{by} lets {name} speak again.",
+    "kick": "{by} removed {name} from the chat.",
+    "unkick": "{by} lets {name} come back.",
+}
 
 
 def encoded(event: Event) -> bytes:
@@ -64,3 +84,18 @@ def _print(event: Event) -> Print:
             )
         case Closed(room, by):
             return Print(message=f"{by} closed the chat room {room}.", kind="notice", room=room)
+        case Ruled():
+            return _ruling(event)
+        case _:
+            assert_never(event)
+
+
+def _ruling(event: Ruled) -> Print:
+    # Without `from`: it is the hub that says so, and to the one who decided it is no echo.
+    return Print(
+        message=_RULINGS[event.verb].format(by=event.by, name=event.name),
+        kind="notice",
+        room=event.room,
+        place=place(event.room, event.here),
+        mid=event.mid or None,
+    )

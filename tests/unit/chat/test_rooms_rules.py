@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import ExitStack
 
+import msgspec
 import pytest
 
 from tcpnet.broker.base import Record
@@ -10,6 +11,7 @@ from tcpnet.broker.memory import MemoryBroker
 from tcpnet.chat.accounts import Account
 from tcpnet.chat.later import Later
 from tcpnet.chat.rooms import (
+    MAX_RULED,
     Away,
     Back,
     Closed,
@@ -20,6 +22,7 @@ from tcpnet.chat.rooms import (
     Line,
     Room,
     Rooms,
+    Ruled,
     Seat,
 )
 from tcpnet.errors import BrokerError, UserError
@@ -36,6 +39,8 @@ def worded(event: Event) -> bytes:
             return f"{record.sender}:{record.body}\n".encode()
         case Joined(_, name, here) | Left(_, name, here):
             return f"{type(event).__name__} {name} {here}\n".encode()
+        case Ruled(_, verb, name):
+            return f"{verb} {name}\n".encode()
         case Away(_, name) | Back(_, name) | Handed(_, name) | Closed(_, name):
             return f"{type(event).__name__} {name}\n".encode()
 
@@ -364,3 +369,35 @@ async def test_an_empty_room_is_closed_after_its_days(house: House) -> None:
     await house.rooms.an_hour_passed()
 
     assert room.closed
+
+
+async def test_what_is_decided_of_people_outlives_a_restart() -> None:
+    """Muted and kept out they stay; by name and id, for a name may change hands."""
+    broker, later = MemoryBroker(), Later()
+    rooms = Rooms(broker, later, worded)
+    room = await rooms.create("den", ANN)
+    rooms.rule(room, "mute", BOB, ANN)
+    rooms.rule(room, "kick", CAT, ANN)
+    await later.settle()
+
+    after = Rooms(broker, Later(), worded)
+    await after.load()
+    den = after.find("den")
+
+    assert (den.is_muted(BOB), den.is_out(CAT)) == (True, True)
+    assert not den.is_muted(msgspec.structs.replace(BOB, id=20_002))
+
+
+async def test_a_room_decides_of_a_bounded_number_of_people() -> None:
+    """What is kept of a room stays small, whoever owns it."""
+    rooms = Rooms(MemoryBroker(), Later(), worded)
+    room = await rooms.create("den", ANN)
+    crowd = [Account(name=f"p{n}", id=20_000 + n, key=f"p{n}") for n in range(MAX_RULED + 1)]
+    for somebody in crowd[:-1]:
+        rooms.rule(room, "mute", somebody, ANN)
+
+    with pytest.raises(UserError, match="500 people"):
+        rooms.rule(room, "mute", crowd[-1], ANN)
+
+    rooms.rule(room, "unmute", crowd[0], ANN)
+    rooms.rule(room, "mute", crowd[-1], ANN)

@@ -731,8 +731,8 @@ async def test_the_address_of_somebody_away_is_still_known(hub: Town) -> None:
     assert session.address == "127.0.0.1"
 
 
-async def test_a_second_place_does_not_take_the_first_one_out_of_its_room(tmp_path: Path) -> None:
-    """After a restart the first is back where it was."""
+async def test_after_a_restart_each_place_is_back_in_its_own_room(tmp_path: Path) -> None:
+    """One account, two machines, two rooms."""
     server = {"ephemeral": False, "data_dir": str(tmp_path / "d"), "cache_dir": str(tmp_path / "c")}
     async with town(server=server | {"port": 0}) as hub:
         first = await hub.dials("ann")
@@ -744,12 +744,13 @@ async def test_a_second_place_does_not_take_the_first_one_out_of_its_room(tmp_pa
         second.send(hello("ann", Resume(session=""), token=token))
         await second.gets(Welcome)
         second.send(Status(ok=True))
-        await second.asked("Your option")
+        await second.enters_room("attic", new=True)
 
     async with town(server=server | {"port": 0}) as hub:
-        again = await hub.dials("ann")
-        resume = Resume(session=session_of(first), rooms={"den": 0})
-        again.send(hello("ann", resume, token=token))
-        await again.gets(Welcome)
-        again.send(Status(ok=True))
-        await again.sees("You are back in chat room den.")
+        for former, room in ((first, "den"), (second, "attic")):
+            again = await hub.dials("ann")
+            resume = Resume(session=session_of(former), rooms={"den": 0, "attic": 0})
+            again.send(hello("ann", resume, token=token))
+            await again.gets(Welcome)
+            again.send(Status(ok=True))
+            await again.sees(f"You are back in chat room {room}.")

@@ -86,7 +86,7 @@ async def _named(session: Session, community: Community, hello: Hello, held: Exi
     while True:
         try:
             claim = await _claimed(session, community, wanted, held)
-            session.account = claim.account
+            session.account, session.is_operator = claim.account, claim.operator
             # From here on whoever deletes the account finds the session; before, it is noticed.
             held.enter_context(_findable(session, community))
             await _note_seen(session, community)

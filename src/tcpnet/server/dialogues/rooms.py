@@ -1,5 +1,6 @@
 """Chat rooms: open one, join one, list them."""
 
+import asyncio
 import re
 from typing import Final
 
@@ -8,6 +9,7 @@ from tcpnet.chat.rooms import Room, Seat
 from tcpnet.errors import BrokerError, UserError
 from tcpnet.server import wording
 from tcpnet.server.community import Community
+from tcpnet.server.dialogues import moderation
 from tcpnet.server.session import Answer, Session
 
 # `bye` alone, or as the whole last sentence: "See you later. bye", "Take care Bob. Bye."
@@ -41,16 +43,25 @@ async def show(session: Session, community: Community) -> None:
     await session.page(f"Chat rooms: {listed}")
 
 
-async def rejoin(session: Session, community: Community, *, place: Place, seen: int) -> None:
-    """Come back to a room after a long time, to the lines missed since `seen`."""
-    room = community.rooms.find(place.room)
-    if room.deed.log != place.log:
-        raise UserError(f"The chat room {room.id} was closed while you were away.")
-    stay = _Stay(session, community, room)
-    with community.rooms.joined(room, stay.seat):
-        session.tell(f"You are back in chat room {room.id}.", kind="notice")
-        stay.seat.since, stay.seat.seen = place.since, max(place.since, min(seen, room.last_seq))
-        await _stayed(stay)
+async def rejoin(
+    session: Session, community: Community, *, former: str, place: Place, seen: int
+) -> None:
+    """Come back to the room of a former session, to the lines missed since `seen`."""
+    try:
+        room = community.rooms.find(place.room)
+        if room.deed.log != place.log:
+            raise UserError(f"The chat room {room.id} was closed while you were away.")
+        stay = _Stay(session, community, room)
+        with community.rooms.joined(room, stay.seat):
+            session.tell(f"You are back in chat room {room.id}.", kind="notice")
+            stay.seat.since, stay.seat.seen = (
+                place.since,
+                max(place.since, min(seen, room.last_seq)),
+            )
+            await _stayed(stay, former)
+    except UserError:
+        community.places.leaves(session.account, former)
+        raise
 
 
 async def _talk(session: Session, community: Community, room: Room, banner: str) -> None:
@@ -62,23 +73,40 @@ async def _talk(session: Session, community: Community, room: Room, banner: str)
         await _stayed(stay)
 
 
-async def _stayed(stay: "_Stay") -> None:
-    """Talk until the member leaves or the room is closed."""
+async def _stayed(stay: "_Stay", former: str = "") -> None:
+    """Talk until the member leaves or the room is closed; his place was that of `former`."""
     session, community, room = stay.session, stay.community, stay.room
     await stay.catch_up()
     community.rooms.announce(room, stay.seat)
-    community.places.sits(session.account, Place(room.id, room.deed.log, stay.seat.since))
-    place = wording.place(room.id, len(room))
-    with session.lines(key="message", place=place, local=True, standing=stay) as answers:
+    place = Place(room.id, room.deed.log, stay.seat.since, community.accounts.hour)
+    community.places.sits(session.account, session.id, place)
+    if former:  # not before the other is noted: one of them is always known
+        community.places.leaves(session.account, former)
+    try:
+        await _listened(stay)
+    except asyncio.CancelledError:
+        if session.has_quit:  # anybody else may come back
+            community.places.leaves(session.account, session.id)
+        raise
+    if stay.uninformed:
+        session.tell(stay.end, kind="notice")
+    community.places.leaves(session.account, session.id)
+
+
+async def _listened(stay: "_Stay") -> None:
+    """Hear what a member says, until the end."""
+    session, community, room = stay.session, stay.community, stay.room
+    words = moderation.words(session, room)
+    where = wording.place(room.id, len(room))
+    with session.lines(
+        key="message", place=where, local=True, words=words, standing=stay
+    ) as answers:
         async for answer in answers:
             try:
                 if await _heard(session, community, room, answer):
                     break
             except (UserError, BrokerError) as error:
                 session.tell(str(error), kind="error", mid=answer.mid or None)
-    if stay.uninformed:
-        session.tell(f"The chat room {room.id} was closed meanwhile.", kind="notice")
-    community.places.leaves(session.account)
 
 
 class _Stay:
@@ -94,8 +122,16 @@ class _Stay:
             drained=session.drained,
             lagged=self._lagged,
             dismiss=self._called_off,
+            promoted=self._promoted,
         )
         self.uninformed = self._lags = False
+
+    @property
+    def end(self) -> str:
+        """Why it ended, for somebody who did not see it happen."""
+        if self.seat.removed:
+            return f"You were removed from chat room {self.room.id} meanwhile."
+        return f"The chat room {self.room.id} was closed meanwhile."
 
     async def catch_up(self) -> None:
         """Hand over what was missed, from the last line that the client says it has."""
@@ -121,6 +157,9 @@ class _Stay:
         self._lags = True
         self.session.fall_behind()
 
+    def _promoted(self) -> None:
+        self.session.revise(words=moderation.words(self.session, self.room))
+
     def _called_off(self) -> None:
         self.uninformed = not self.seat.live
         self.session.call_off()
@@ -128,6 +167,8 @@ class _Stay:
 
 async def _heard(session: Session, community: Community, room: Room, answer: Answer) -> bool:
     """Take one line of a member; whether he leaves with it."""
+    if await moderation.obeyed(session, community, room, answer):
+        return room.closed
     bare = _BARE.fullmatch(answer.text)
     if room.is_owner(session.account):
         return await _from_owner(session, community, room, answer, bare)
