@@ -7,9 +7,8 @@ from typing import Final
 from tcpnet.chat.places import Place
 from tcpnet.chat.rooms import Room, Seat
 from tcpnet.errors import BrokerError, UserError
-from tcpnet.server import wording
+from tcpnet.server import moderation, wording
 from tcpnet.server.community import Community
-from tcpnet.server.dialogues import moderation
 from tcpnet.server.session import Answer, Session
 
 # `bye` alone, or as the whole last sentence: "See you later. bye", "Take care Bob. Bye."
