@@ -44,6 +44,12 @@ class Rooms(Section, frozen=True):
     max_rooms: Count = 1000
 
 
+class Mail(Section, frozen=True):
+    """Messages to one person."""
+
+    max_unread: Annotated[int, Meta(ge=1)] = 1000
+
+
 class Limits(Section, frozen=True):
     """What one person, or one address, may take."""
 
@@ -91,6 +97,7 @@ class Settings(Section, frozen=True):
 
     server: Server = Server()
     rooms: Rooms = Rooms()
+    mail: Mail = Mail()
     limits: Limits = Limits()
     accounts: Accounts = Accounts()
     cache: Cache = Cache()

@@ -19,7 +19,8 @@ _PAGE: Final = 100
 class Mailboxes:
     """One log and one read mark an account."""
 
-    def __init__(self, broker: Broker, later: Later) -> None:
+    def __init__(self, broker: Broker, later: Later, *, max_unread: int = 1000) -> None:
+        self.max_unread = max_unread
         self._broker = broker
         self._later = later
         self._seen: dict[str, int] = {}
@@ -30,7 +31,13 @@ class Mailboxes:
             raise UserError("A message needs words.")
         if text.size(words) > MAX_MESSAGE:
             raise UserError(f"A message has at most {MAX_MESSAGE} bytes.")
-        return await self._broker.publish(_box(recipient), sender.name, mid, text.clean(words))
+        box = _box(recipient)
+        if await self.count(recipient) >= self.max_unread and not await self._has(box, sender, mid):
+            raise UserError(
+                f"The mailbox of {recipient.name} is full: {self.max_unread} messages are unread"
+                " there. Yours was not sent."
+            )
+        return await self._broker.publish(box, sender.name, mid, text.clean(words))
 
     async def unread(self, owner: Account) -> AsyncGenerator[Record, None]:
         """What the owner has not read, oldest first; to be closed where it is left early."""
@@ -45,6 +52,11 @@ class Mailboxes:
         """How many messages the owner has not read."""
         await self._later.now(_MARK, _box(owner))
         return await self._broker.unread_count(_box(owner))
+
+    async def _has(self, box: str, sender: Account, mid: str) -> bool:
+        """Whether a message is there already, and comes again for lack of an answer."""
+        newest = await self._broker.history(box, limit=_PAGE)
+        return any((record.sender, record.mid) == (sender.name, mid) for record in newest if mid)
 
     def saw(self, owner: Account, upto: int) -> None:
         """Note that everything up to this sequence number was shown. Never waits."""

@@ -171,7 +171,7 @@ async def _community(
         settings=settings,
         accounts=accounts,
         presence=Presence(),
-        mailboxes=Mailboxes(broker, later),
+        mailboxes=Mailboxes(broker, later, max_unread=settings.mail.max_unread),
         rooms=rooms,
         places=Places(broker, later),
         habits=HabitBook(broker),

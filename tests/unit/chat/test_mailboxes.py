@@ -1,0 +1,57 @@
+"""Mailboxes over a broker in memory: what waits, and how much of it."""
+
+import pytest
+
+from tcpnet.broker.memory import MemoryBroker
+from tcpnet.chat.accounts import Account
+from tcpnet.chat.later import Later
+from tcpnet.chat.mailboxes import Mailboxes
+from tcpnet.errors import UserError
+
+NINA = Account(name="Nina", id=50_851, key="nina")
+JOSE = Account(name="Jose", id=50_922, key="jose")
+
+
+def small_boxes() -> Mailboxes:
+    """Boxes in which two messages wait at the most."""
+    return Mailboxes(MemoryBroker(), Later(), max_unread=2)
+
+
+async def waiting(boxes: Mailboxes, owner: Account) -> list[str]:
+    """What the owner has not read."""
+    return [record.body async for record in boxes.unread(owner)]
+
+
+async def test_a_full_mailbox_takes_no_more_and_says_so() -> None:
+    """To the sender, in words; what waits there stays as it is."""
+    boxes = small_boxes()
+    await boxes.deliver(NINA, JOSE, "one", "m1")
+    await boxes.deliver(NINA, JOSE, "two", "m2")
+
+    with pytest.raises(UserError, match="The mailbox of Jose is full: 2 messages"):
+        await boxes.deliver(NINA, JOSE, "three", "m3")
+
+    assert await waiting(boxes, JOSE) == ["one", "two"]
+    await boxes.deliver(JOSE, NINA, "yours is not", "m4")
+
+
+async def test_reading_makes_room() -> None:
+    """What was shown no longer counts."""
+    boxes = small_boxes()
+    first = await boxes.deliver(NINA, JOSE, "one", "m1")
+    await boxes.deliver(NINA, JOSE, "two", "m2")
+
+    boxes.saw(JOSE, first)
+    await boxes.deliver(NINA, JOSE, "three", "m3")
+
+    assert await waiting(boxes, JOSE) == ["two", "three"]
+
+
+async def test_a_message_that_filled_the_box_may_come_again() -> None:
+    """Its answer was lost: it is there, once, and that is what the sender is told."""
+    boxes = small_boxes()
+    await boxes.deliver(NINA, JOSE, "one", "m1")
+    second = await boxes.deliver(NINA, JOSE, "two", "m2")
+
+    assert await boxes.deliver(NINA, JOSE, "two", "m2") == second
+    assert await waiting(boxes, JOSE) == ["one", "two"]
