@@ -77,7 +77,7 @@ async def _paste(shots: Shots, alice: Tty) -> None:
     alice.press("\x03")
     await _typed(alice, ">")
     alice.press("\x1b[200~apples\npears\nplums\nbread\n\x1b[201~")
-    await _typed(alice, "paste> apples (+3)")
+    await _typed(alice, "       bread")
     shots.append(("She pastes four lines: none is sent yet.", _shot(alice)))
     alice.press(ESCAPE)
     await _typed(alice, ">")

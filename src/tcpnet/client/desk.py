@@ -12,6 +12,7 @@ from tcpnet.client.bell import Bell
 from tcpnet.client.entry import Entry
 from tcpnet.client.find import Find
 from tcpnet.client.paste import Paste
+from tcpnet.client.posting import Posting
 from tcpnet.client.question import Question
 from tcpnet.client.recall import Recall, kind_of
 from tcpnet.client.saving import Saving
@@ -21,7 +22,7 @@ from tcpnet.client.talk import Talk
 from tcpnet.client.view import View
 from tcpnet.client.width import cells
 from tcpnet.errors import UserError
-from tcpnet.protocol.items import File, FromClient
+from tcpnet.protocol.items import File, FromClient, Reply
 from tcpnet.text import clean
 
 HELD: Final = 16
@@ -83,6 +84,9 @@ class Desk:
         self.find: Find | None = None
         self.paste: Paste | None = None
         """Lines that wait for a decision."""
+        self.posting: Posting | None = None
+        """Pasted lines that are being sent."""
+        self._aside: list[str] = []
         self.held: deque[str] = deque()
         """Lines typed ahead of their question."""
         self.next_lines: deque[str] = deque()
@@ -133,6 +137,8 @@ class Desk:
             Entry(message=f"{sent.text} (sending)", kind="pending")
             for mid, sent in self.screen.pending.items()
             if sent.question.keep and sent.text and self._sent_at.get(mid, since) <= since
+            # Of what is pasted the status says how far it is.
+            if self.posting is None or not self.posting.is_crossing(mid)
         ]
 
     def take(self) -> bool:
@@ -141,6 +147,8 @@ class Desk:
         for event in self.screen.fresh():
             match event:
                 case Entry():
+                    if self.posting and event.answers:
+                        self.posting.acknowledged(event.answers, self.clock())
                     if self.talk.add(event):
                         ring = self.bell.rings(event, self.clock()) or ring
                 case State():
@@ -150,10 +158,10 @@ class Desk:
                 case Question():
                     pass  # the screen has the last one
         if self.screen.gone:
-            self.next_lines += [*self.screen.unsent(), *self.held]
-            self.held.clear()
+            self._take_back(self.screen.unsent())
         self._ask(self.screen.question)
         self._use_held()
+        self.go_on()
         return ring
 
     def seen(self) -> None:
@@ -170,10 +178,39 @@ class Desk:
         return self._answer(text)
 
     def post(self, lines: Iterable[str]) -> None:
-        """Send lines as they are: none of them is a word of ours."""
-        for line in lines:
-            if self.question is None or not self._answer(line):
+        """Send lines as they are, as fast as the hub takes them: none of them is a word of ours."""
+        assert self.question is not None
+        if self.posting:
+            self.posting.add(lines)
+        else:
+            self.posting = Posting(self.question.id, lines, self.clock())
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Send more of what was pasted, where the hub may have taken some."""
+        posting, question = self.posting, self.question
+        if posting is None or question is None:
+            return
+        if question.id != posting.question:
+            self._set_aside(posting.unsure)
+            return
+        while (line := posting.next(self.clock())) is not None:
+            if reply := self._reply(question, line):
+                posting.crosses(reply.mid or "", line, self.clock())
+            else:
                 self.next_lines.append(line)
+        if posting.done == posting.total:
+            self.posting = None
+
+    def stop_posting(self) -> bool:
+        """Bring what was not sent of a paste back for review; whether one was being sent."""
+        posting, self.posting = self.posting, None
+        if posting is None:
+            return False
+        self.notice = f"stopped: {posting.sent:,} of {posting.total:,} lines were sent"
+        if posting.rest:
+            self.paste = Paste(tuple(posting.rest))
+        return True
 
     def cancel(self) -> bool:
         """Stop the request that runs, if one does."""
@@ -248,6 +285,8 @@ class Desk:
         if question is None or question.id == known:
             return
         self._asked_above = None
+        if question.keep and self._aside and not self.paste:
+            self.paste, self._aside = Paste(tuple(self._aside)), []
         width = self.talk.view.layout.width
         if width and cells(question.prompt) > width // 2:
             self._asked_above = self.talk.view.append(Entry(message=question.prompt))
@@ -260,17 +299,20 @@ class Desk:
         if not question.fits(text):
             self.notice = "a number, please"
             return False
+        return self._reply(question, text) is not None
+
+    def _reply(self, question: Question, text: str) -> Reply | None:
         answer = text if question.secret else clean(text)
         try:
             reply = self.screen.answer(answer, question_id=question.id)
         except UserError as error:
             changed = self.screen.question is None or self.screen.question.id != question.id
             self.notice = "the question has just changed: look again" if changed else str(error)
-            return False
+            return None
         self.way.send(reply)
         self._write_down(question, answer)
         self.question = self.screen.question
-        return True
+        return reply
 
     def _write_down(self, question: Question, answer: str) -> None:
         """Leave what was asked and answered in the talk, where the hub does not repeat it."""
@@ -315,6 +357,23 @@ class Desk:
             return False
         self.recall.remember(kind_of(self.question), text)
         return True
+
+    def _take_back(self, unsent: list[str]) -> None:
+        """Give the person what was on its way, or waited to be, when a session ended."""
+        if self.posting:
+            self._set_aside([*unsent, *self.posting.rest])
+        else:
+            self.next_lines += unsent
+        self.next_lines += self.held
+        self.held.clear()
+
+    def _set_aside(self, lines: list[str]) -> None:
+        """Keep what was left of a paste for the next room."""
+        self.posting = None
+        self._aside += lines
+        if lines:
+            count = f"{len(lines):,} line{'' if len(lines) == 1 else 's'}"
+            self.note(f"not sent of your paste, and kept for the next room: {count}")
 
     def _use_held(self) -> None:
         """Let lines typed ahead answer, but no secret: what comes back is the person's again."""

@@ -12,7 +12,10 @@ KEYS: Final = (
     ("^Home, ^End", "the oldest line; follow the newest (also Alt-<, Alt->)"),
     ("^F", "search; Up and Down go on, Enter stays, Esc or ^G goes back"),
     ("^N", "go to the next mention, or to where the unread lines begin"),
-    ("^C", "stop a request; clear the line (^_ brings it back); twice on an empty line: leave"),
+    (
+        "^C",
+        "stop a request or a paste; clear the line (^_ undoes that); twice on an empty one: leave",
+    ),
     ("^D", "leave, on an empty line"),
     ("^L", "paint the screen anew"),
     ("^X ^E", "write the line in your editor ($EDITOR)"),

@@ -35,6 +35,9 @@ from tcpnet.client.width import steady
 
 ROWS: Final = 5
 """Rows that the input line may grow to."""
+WIDTH: Final = 80
+"""Cells of a row before one was painted."""
+_REVIEW: Final = "paste> "
 PAUSE: Final = 1.0
 """Seconds without a key after which a secret asked in the midst of a line gets the keys."""
 
@@ -104,7 +107,7 @@ class InputLine:
             desk.notice = "one line expected"
         else:
             before = self.line.document.text_before_cursor
-            desk.paste = Paste((before + lines[0], *lines[1:]))
+            desk.paste = Paste((before + lines[0], *lines[1:]), typed=before)
 
     def send_paste(self) -> None:
         """Send the lines under review; long ones at the second call."""
@@ -114,7 +117,7 @@ class InputLine:
         elif not paste.may_send:
             desk.paste = paste.confirm()
         else:
-            self._end_review("")
+            self._end_review(paste, "")
             desk.post(paste.lines)
 
     def edit_paste(self) -> None:
@@ -122,12 +125,12 @@ class InputLine:
         if paste := self._desk.paste:
             first, *rest = paste.lines
             self._desk.next_lines.extendleft(reversed(rest))
-            self._end_review(first)
+            self._end_review(paste, first)
 
     def join_paste(self) -> None:
         """Make one line of those under review."""
         if paste := self._desk.paste:
-            self._end_review(paste.joined())
+            self._end_review(paste, paste.joined())
 
     def drop_paste(self) -> None:
         """Forget the lines under review; what was typed stays."""
@@ -184,16 +187,25 @@ class InputLine:
         if desk.hidden and not desk.mid_line:
             return self.secret
         if desk.paste:
-            self.review.set_document(Document(desk.paste.gist, 0), bypass_readonly=True)
+            self.review.set_document(Document(self._reviewed(desk.paste)), bypass_readonly=True)
+            self.review.cursor_position = 0
             return self.review
         return self.line
+
+    def _reviewed(self, paste: Paste) -> str:
+        """What is seen of a paste: one row a line, all below the first."""
+        painted = self.window.render_info
+        width = painted.window_width if painted else WIDTH
+        # A row that is full would be followed by an empty one, for the cursor.
+        lines = paste.preview(ROWS, width - len(_REVIEW) - 1)
+        return ("\n" + " " * len(_REVIEW)).join(lines)
 
     def _prompt(self) -> StyleAndTextTuples:
         if self._desk.find:
             return [("", "search: ")]
         if self._desk.mid_line:
             return [("", "> ")]
-        return [("", "paste> " if self._desk.reviewing else steady(self._desk.prompt))]
+        return [("", _REVIEW if self._desk.reviewing else steady(self._desk.prompt))]
 
     def _note_typing(self, _buffer: Buffer) -> None:
         self._typed_at = self._desk.clock()
@@ -213,12 +225,13 @@ class InputLine:
         self._desk.end_find(stay=True)
         return bool(buffer)
 
-    def _end_review(self, text: str) -> None:
+    def _end_review(self, paste: Paste, text: str) -> None:
+        """Put this where the paste began."""
         self._desk.paste = None
-        before = self.line.document.text_before_cursor
-        after = self.line.text[len(before) :]
+        document = self.line.document
+        text = document.text_before_cursor.removesuffix(paste.typed) + text
         self.line.save_to_undo_stack()
-        self.line.document = Document(text + after, len(text))
+        self.line.document = Document(text + document.text_after_cursor, len(text))
 
     def _set(self, text: str) -> None:
         self.line.document = Document(text, len(text))

@@ -132,10 +132,10 @@ class Keyring:
         )
 
     def _interrupt(self) -> None:
-        """Stop a request, or close what is open, or clear the line, or leave at the second time."""
+        """Stop what runs, or close what is open, or clear the line, or leave at the second time."""
         desk = self._desk
         now = desk.clock()
-        if desk.cancel() or desk.close() or self._line.clear():
+        if desk.cancel() or desk.stop_posting() or desk.close() or self._line.clear():
             self._interrupted_at = None
         elif desk.screen.client_id is None and desk.question is None:
             self._break_off()  # nothing was reached yet that could be lost

@@ -6,6 +6,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tcpnet.client.width import cut, steady
 from tcpnet.text import clean, size
 
 MANY_LINES: Final = 50
@@ -23,6 +24,8 @@ class Paste(Struct, frozen=True):
     pieces: tuple[str, ...]
     """As `split` made them: an empty last one is the end of the line before it."""
     confirmed: bool = False
+    typed: str = ""
+    """What the input line held before it: the start of the first line."""
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -39,10 +42,12 @@ class Paste(Struct, frozen=True):
         """Whether the next Enter sends."""
         return self.confirmed or not self.is_long
 
-    @property
-    def gist(self) -> str:
-        """The first line, and how many more there are."""
-        return f"{self.lines[0]} (+{len(self.lines) - 1})"
+    def preview(self, rows: int, width: int) -> list[str]:
+        """As many of the first lines as there are rows for, cut to the width; what is left last."""
+        shown = self.lines
+        if len(shown) > rows:
+            shown = (*shown[: rows - 1], f"(+{len(shown) - rows + 1:,})")
+        return [cut(steady(line), width) for line in shown]
 
     def confirm(self) -> "Paste":
         """Note the first Enter."""
@@ -55,7 +60,8 @@ class Paste(Struct, frozen=True):
     def extend(self, more: list[str]) -> "Paste":
         """Add what came later in the same burst: its first line goes on with the last one."""
         first, *rest = more
-        return Paste((*self.pieces[:-1], self.pieces[-1] + first, *rest))
+        pieces = (*self.pieces[:-1], self.pieces[-1] + first, *rest)
+        return replace(self, pieces=pieces, confirmed=False)
 
 
 def split(pasted: str) -> list[str]:

@@ -80,6 +80,7 @@ class Stage:
 
     def _settle(self) -> None:
         """Let everything follow from how the desk is now."""
+        self._desk.go_on()
         self._line.settle()
         self._show()
         self._app.invalidate()

@@ -35,6 +35,8 @@ def spoken(desk: Desk) -> str:
         return review(desk.reviewing, desk.question)
     if desk.hidden:
         return "what you type now is hidden"
+    if desk.posting:
+        return f"sending {_count(desk.posting.total, 'line')}  ^C stop"
     return desk.screen.progress.message if desk.screen.progress else ""
 
 
@@ -78,6 +80,8 @@ def _situation(desk: Desk) -> Iterator[str]:
         yield "PASSWORD hidden | Enter send  ^C give up"
     elif desk.screen.progress:
         yield progress(desk.screen.progress)
+    elif desk.posting:
+        yield f"sending {desk.posting.done:,}/{desk.posting.total:,}  ^C stop"
     elif desk.saving:
         done, whole = _amount(desk.saving.done), _amount(desk.saving.file.size)
         yield f"saving {desk.saving.name} {done} of {whole}"
@@ -99,7 +103,7 @@ def review(paste: Paste, question: Question | None) -> str:
     if question is None or not question.keep:
         return f"paste {count}, one line expected: j join | Esc drop"
     send = "Enter send" if paste.may_send else "Enter twice: send"
-    return f"paste {count}: {send} {len(paste.lines)} | e edit | j join | Esc drop"
+    return f"paste {count}: {send} {len(paste.lines):,} | e edit | j join | Esc drop"
 
 
 def progress(progress: Progress) -> str:

@@ -146,18 +146,24 @@ class Seat:
 
     @property
     def text(self) -> str:
-        """What was said: all rows but the last two, without the empty ones above."""
-        return "\n".join(self.lines[:-2]).strip("\n")
+        """What was said: all rows above the status, without the empty ones above."""
+        return "\n".join(self.lines[: -1 - self._typed_rows]).strip("\n")
 
     @property
     def status(self) -> str:
         """The line of status."""
-        return self.lines[-2]
+        return self.lines[-1 - self._typed_rows]
 
     @property
     def typed(self) -> str:
-        """The line that is typed."""
-        return self.lines[-1]
+        """The line that is typed, in its rows."""
+        return "\n".join(self.lines[-self._typed_rows :])
+
+    @property
+    def _typed_rows(self) -> int:
+        painted = self.stage._line.window.render_info
+        assert painted is not None
+        return painted.window_height
 
     @property
     def answers(self) -> list[str | int]:

@@ -33,11 +33,15 @@ def test_a_closing_newline_makes_no_second_line(lines: list[str], one: bool) -> 
     assert is_one_line(lines) is one
 
 
-def test_a_paste_shows_its_first_line_and_how_many_follow() -> None:
-    """A closing newline is no line."""
+@pytest.mark.parametrize(
+    ("rows", "shown"),
+    [(5, ["one", "two", "three"]), (3, ["one", "two", "three"]), (2, ["one", "(+2)"])],
+)
+def test_a_paste_shows_its_first_lines_and_how_many_follow(rows: int, shown: list[str]) -> None:
+    """The newline at its end is no line."""
     paste = Paste(("one", "two", "three", ""))
 
-    assert paste.gist == "one (+2)"
+    assert paste.preview(rows, 20) == shown
     assert paste.lines == ("one", "two", "three")
 
 

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+from msgspec.structs import replace
 from prompt_toolkit.key_binding import KeyPress
 
 from tcpnet.client.keyboard import QUIET
+from tcpnet.client.posting import PATIENCE, WINDOW
 from tcpnet.client.screen import State
 from tests.unit.client.seat import (
     ENTER,
@@ -23,6 +25,8 @@ from tests.unit.client.seat import (
 )
 
 FOUR = pasted("one\ntwo\nthree\nfour\n")
+"""And how they are reviewed."""
+REVIEW = "paste> one\n       two\n       three\n       four"
 
 
 @pytest.fixture
@@ -32,6 +36,19 @@ async def seat() -> AsyncIterator[Seat]:
         await taken.link(State("connected"))
         await taken.hub(WELCOME, room())
         yield taken
+
+
+async def acknowledged(seat: Seat, count: int) -> None:
+    """Let the hub take so many lines that it had not."""
+    mids = list(seat.screen.pending)[:count]
+    await seat.hub(*(said("Alice", seat.screen.pending[mid].text, mid=mid) for mid in mids))
+
+
+async def taken(seat: Seat) -> list[str | int]:
+    """Let the hub take whatever comes, to its end; all that was sent."""
+    while seat.screen.pending:
+        await acknowledged(seat, len(seat.screen.pending))
+    return seat.answers
 
 
 @pytest.mark.parametrize("text", ["hello", "hello\n", "hello\r\n"])
@@ -56,7 +73,7 @@ async def test_several_lines_wait_for_enter(seat: Seat) -> None:
 async def test_what_was_typed_begins_the_first_line(seat: Seat) -> None:
     """As it would in any editor."""
     await seat.press("see: ", FOUR)
-    assert seat.typed == "paste> see: one (+3)"
+    assert seat.typed == REVIEW.replace("one", "see: one")
     await seat.press(ENTER)
 
     assert seat.answers[0] == "see: one"
@@ -103,7 +120,7 @@ async def test_other_keys_do_nothing_to_a_paste(seat: Seat) -> None:
     """They are answered with a question."""
     await seat.press(FOUR, "x", ctrl("w"))
 
-    assert seat.typed == "paste> one (+3)"
+    assert seat.typed == REVIEW
     await seat.press("x")
     assert "what is to become of the paste?" in seat.status
 
@@ -116,7 +133,86 @@ async def test_a_long_paste_needs_enter_twice(seat: Seat) -> None:
     assert seat.answers == []
     await seat.press(ENTER)
 
-    assert len(seat.answers) == 1000
+    assert len(await taken(seat)) == 1000
+
+
+async def test_lines_of_a_paste_go_as_the_hub_takes_them(seat: Seat) -> None:
+    """The status counts, and what is being typed is no part of it."""
+    await seat.press(pasted("".join(f"{number}\n" for number in range(40))), ENTER)
+    assert seat.answers == [str(number) for number in range(WINDOW)]
+    assert "sending 0/40  ^C stop" in seat.status
+    await acknowledged(seat, 5)
+    assert "sending 5/40" in seat.status
+    assert seat.answers == [str(number) for number in range(WINDOW + 5)]
+    await seat.enter("meanwhile")
+
+    assert (await taken(seat))[WINDOW + 5 :] == [
+        "meanwhile",
+        *[str(number) for number in range(WINDOW + 5, 40)],
+    ]
+    assert "sending" not in seat.status
+
+
+async def test_ctrl_c_stops_a_paste_and_keeps_the_rest(seat: Seat) -> None:
+    """It is for review again; what is being typed stays too."""
+    await seat.press(pasted("".join(f"{number}\n" for number in range(40))), ENTER)
+    await acknowledged(seat, 2)
+    await seat.press("typed", ctrl("c"))
+
+    assert "stopped: 10 of 40 lines were sent" in seat.status
+    assert seat.typed.splitlines()[0] == "paste> 10"
+    await seat.press(ctrl("l"))
+    assert "paste 30 lines: Enter send 30" in seat.status
+    await seat.press(ENTER)
+    assert [each for each in await taken(seat) if each != "typed"] == list(map(str, range(40)))
+    assert seat.typed == "> typed"
+
+
+async def test_a_hub_that_acknowledges_nothing_gets_a_few_lines_at_a_time(seat: Seat) -> None:
+    """A hub need not know our lines by name."""
+    await seat.press(pasted("x\n" * 20), ENTER)
+    seat.now += PATIENCE
+    await seat.press(ctrl("l"))
+
+    assert len(seat.answers) == 2 * WINDOW
+
+
+async def test_what_is_left_of_a_paste_waits_for_the_next_room(seat: Seat) -> None:
+    """A line of it may have been the way out; nothing of it answers the menu."""
+    await seat.press(pasted("one\nbye\nthree\nfour\n"), ENTER)
+    await acknowledged(seat, 1)
+    await seat.hub(menu(2))
+    assert "12:00 -- not sent of your paste, and kept for the next room: 3 lines" in seat.lines
+    await seat.enter("5")
+    assert seat.answers[-1] == 5
+    await seat.hub(room(3))
+
+    assert seat.typed == "paste> bye\n       three\n       four"
+
+
+async def test_a_paste_goes_on_where_the_session_does(seat: Seat) -> None:
+    """After a loss the link itself sends again what was on its way."""
+    await seat.press(pasted("".join(f"{number}\n" for number in range(40))), ENTER)
+    await seat.link(State("lost", retry_at=1004.0, reason="reset"))
+    assert seat.typed == ">"
+    await seat.link(State("connected"))
+    await seat.hub(replace(WELCOME, resumed=True), room())
+
+    assert await taken(seat) == [str(number) for number in range(40)]
+
+
+async def test_a_paste_is_kept_where_the_session_is_gone(seat: Seat) -> None:
+    """Also what had been on its way."""
+    await seat.press(pasted("".join(f"{number}\n" for number in range(40))), ENTER)
+    await acknowledged(seat, 3)
+    await seat.link(State("lost", retry_at=1004.0, reason="reset"))
+    await seat.link(State("connected"))
+    await seat.hub(WELCOME, menu(2))
+    assert seat.typed == "Your option <enter a number>:"
+    await seat.hub(room(3))
+
+    assert seat.typed.splitlines()[0] == "paste> 3"
+    assert "paste 37 lines" in seat.status
 
 
 async def test_a_pasted_line_is_no_command(seat: Seat) -> None:
@@ -165,7 +261,7 @@ async def test_a_paste_waits_while_a_secret_is_asked(seat: Seat) -> None:
     assert seat.answers == ["e"]
     await seat.hub(room(3))
 
-    assert seat.typed == "paste> one (+3)"
+    assert seat.typed == REVIEW
 
 
 async def test_lines_arrive_while_a_paste_is_reviewed(seat: Seat) -> None:
@@ -174,7 +270,7 @@ async def test_lines_arrive_while_a_paste_is_reviewed(seat: Seat) -> None:
     await seat.hub(said("Bob", "meanwhile"))
 
     assert "12:00 Bob> meanwhile" in seat.lines
-    assert seat.typed == "paste> one (+3)"
+    assert seat.typed == REVIEW
 
 
 async def test_controls_in_a_paste_do_nothing(seat: Seat) -> None:
@@ -190,7 +286,7 @@ async def test_a_paste_without_marks_is_seen_by_its_haste(seat: Seat) -> None:
     seat.keys.send_text("first line\rsecond line\r")
     await seat.until(lambda: "paste>" in seat.typed)
 
-    assert seat.typed == "paste> first line (+1)"
+    assert seat.typed == "paste> first line\n       second line"
     assert seat.answers == []
 
 
@@ -205,7 +301,7 @@ async def test_a_thousand_lines_without_marks_send_nothing(seat: Seat) -> None:
     assert "paste 1,001 lines" in seat.status
     seat.now += QUIET
     await seat.press(ENTER, ENTER)
-    assert seat.answers == [*lines, "x"]
+    assert await taken(seat) == [*lines, "x"]
 
 
 async def test_a_short_line_typed_quickly_is_sent(seat: Seat) -> None:
@@ -290,7 +386,7 @@ async def test_a_menu_is_not_answered_by_a_paste(seat: Seat) -> None:
 async def test_two_enters_in_one_read_were_pasted(seat: Seat) -> None:
     """However short the lines are."""
     seat.keys.send_text("a\rb\r")
-    await seat.until(lambda: seat.typed == "paste> a (+1)")
+    await seat.until(lambda: seat.typed == "paste> a\n       b")
 
     assert seat.answers == []
 
@@ -306,7 +402,7 @@ async def test_a_whole_line_with_more_behind_it_was_pasted(seat: Seat) -> None:
     """However the reads cut it."""
     seat.keys.send_text("a line of some length\r")
     seat.app.input.read_keys = _once_more(seat, "and another\r")
-    await seat.until(lambda: seat.typed == "paste> a line of some length (+1)")
+    await seat.until(lambda: seat.typed == "paste> a line of some length\n       and another")
 
     assert seat.answers == []
 

@@ -137,13 +137,31 @@ async def test_a_secret(seat: Seat) -> None:
 
 
 async def test_a_paste_under_review(seat: Seat) -> None:
-    """The first line, how many more, and what may be done."""
+    """Its lines, and what may be done."""
     await seat.hub(room())
     await seat.press(pasted("first line\nsecond\nthird\nfourth\n"))
 
     assert screen(seat).endswith(
         " Alice | room den (3) | paste 4 lines: Enter send 4 | e edit | j join | Esc drop\n"
-        "paste> first line (+3)"
+        "paste> first line\n"
+        "       second\n"
+        "       third\n"
+        "       fourth"
+    )
+
+
+async def test_a_long_paste_under_review(seat: Seat) -> None:
+    """As many lines as the input may grow to, cut to its width, and how many more there are."""
+    await seat.hub(room())
+    await seat.press(pasted("x" * 100 + "\nsecond\n日本語\n" + "more\n" * 997))
+
+    assert screen(seat).endswith(
+        " paste 1,000 lines: Enter twice: send 1,000 | e edit | j join | Esc drop\n"
+        f"paste> {'x' * 71}…\n"
+        "       second\n"
+        "       日本語\n"
+        "       more\n"
+        "       (+996)"
     )
 
 
