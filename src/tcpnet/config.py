@@ -41,6 +41,8 @@ class Rooms(Section, frozen=True):
 
     history_lines: Count = 20
     keep_empty_days: Count = 7
+    keep_days: Count = 90
+    keep_lines: Count = 20_000
     max_rooms: Count = 1000
 
 
@@ -55,6 +57,7 @@ class Limits(Section, frozen=True):
 
     connections: Count = 10_000
     connections_per_address: Count = 50
+    new_connections_per_second: Seconds = 10
     handshake_seconds: Seconds = 10
     login_seconds: Seconds = 120
     silence_seconds: Seconds = 60
@@ -63,6 +66,9 @@ class Limits(Section, frozen=True):
     replies_per_second: Seconds = 20
     reply_burst: Count = 100
     outbox_bytes: Count = 256 * 1024
+    outboxes_bytes: Count = 256 << 20
+    frame_bytes: Annotated[int, Meta(ge=32_768, le=65_536)] = 65_536
+    name_length: Annotated[int, Meta(ge=1, le=32)] = 32
 
 
 class Accounts(Section, frozen=True):

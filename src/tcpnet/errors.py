@@ -2,7 +2,11 @@
 
 
 class TcpnetError(Exception):
-    """Base of all errors raised on purpose."""
+    """Base of all errors raised on purpose; `bound` names the setting that was reached, if any."""
+
+    def __init__(self, words: str = "", *, bound: str = "") -> None:
+        super().__init__(words)
+        self.bound = bound
 
 
 class ConfigError(TcpnetError):
@@ -20,8 +24,8 @@ class ConnectionLost(TcpnetError):
 class SlowConsumer(ConnectionLost):
     """The peer took too little for too long and was cut off."""
 
-    def __init__(self, unsent: int) -> None:
-        super().__init__(f"reads too slowly: {unsent} bytes were waiting")
+    def __init__(self, unsent: int, bound: str = "") -> None:
+        super().__init__(f"reads too slowly: {unsent} bytes were waiting", bound=bound)
         self.unsent = unsent
 
 

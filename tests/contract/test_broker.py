@@ -327,6 +327,31 @@ async def test_requests_are_carried_out_in_order(broker: Broker) -> None:
     assert bodies(await broker.history("den", limit=9)) == ["c"]
 
 
+async def test_a_trimmed_log_keeps_its_newer_lines_and_their_seqs(broker: Broker) -> None:
+    """What is gone is out of sight at once, read or not; trimming less later changes nothing."""
+    await fill(broker, "den", "a", "b", "c", "d")
+
+    await broker.trim("den", 3)
+    await broker.trim("den", 1)
+    await broker.trim("attic", 5)
+
+    assert bodies(await broker.history("den", after=0, limit=9)) == ["d"]
+    assert bodies(await broker.history("den", limit=9)) == ["d"]
+    assert bodies(await broker.unread("den", limit=9)) == ["d"]
+    assert await broker.unread_count("den") == 1
+    assert await broker.publish("den", "ann", "", "e") == 5
+
+
+async def test_nothing_is_trimmed_that_is_yet_to_come(broker: Broker) -> None:
+    """A bound past the last line spares the next one."""
+    await fill(broker, "den", "a")
+
+    await broker.trim("den", 2**70)
+
+    assert await broker.publish("den", "ann", "", "b") == 2
+    assert bodies(await broker.history("den", limit=9)) == ["b"]
+
+
 async def test_a_deleted_log_is_gone_with_its_mark(broker: Broker) -> None:
     """Other logs stay, and deleting what is not there is fine."""
     await fill(broker, "den", "a", "b")

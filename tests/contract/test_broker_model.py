@@ -30,6 +30,12 @@ class Log:
 
     lines: list[tuple[str, str, str]] = field(default_factory=list)
     read: int = 0
+    gone: int = 0
+
+    def is_open(self, line: tuple[str, str, str]) -> bool:
+        """Whether it may be either new or known: one with its mid was trimmed."""
+        sender, mid, _ = line
+        return bool(mid) and (sender, mid) in {known[:2] for known in self.lines[: self.gone]}
 
     def append(self, line: tuple[str, str, str]) -> int:
         """Add a line unless its sender and mid are there already."""
@@ -84,6 +90,7 @@ class BrokerMachine(RuleBasedStateMachine):
     def publish(self, log: str, lines: list[tuple[str, str, str]]) -> None:
         """Publish some lines at once."""
         model = self.logs.setdefault(log, Log()) if lines else Log()
+        lines = [line for line in lines if not model.is_open(line)]
 
         async def publish_all() -> list[int]:
             return await asyncio.gather(*(self.broker.publish(log, *line) for line in lines))
@@ -97,6 +104,14 @@ class BrokerMachine(RuleBasedStateMachine):
         if log in self.logs:
             model = self.logs[log]
             model.read = max(model.read, min(upto, len(model.lines)))
+
+    @rule(log=LOGS, upto=SEQS)
+    def trim(self, log: str, upto: int) -> None:
+        """Let old lines go."""
+        self.run(self.broker.trim(log, upto))
+        if log in self.logs:
+            model = self.logs[log]
+            model.gone = max(model.gone, min(upto, len(model.lines)))
 
     @rule(log=LOGS)
     def delete_log(self, log: str) -> None:
@@ -142,10 +157,13 @@ class BrokerMachine(RuleBasedStateMachine):
     def history(self, log: str, after: int | None, before: int | None, limit: int) -> None:
         """Read any page."""
         page = self.run(self.broker.history(log, after=after, before=before, limit=limit))
+        model = self.logs.get(log, Log())
         between = [
             (seq, *line)
-            for seq, line in enumerate(self.logs.get(log, Log()).lines, start=1)
-            if (after is None or seq > after) and (before is None or seq < before)
+            for seq, line in enumerate(model.lines, start=1)
+            if seq > model.gone
+            and (after is None or seq > after)
+            and (before is None or seq < before)
         ]
         expected = between[:limit] if after is not None else between[max(len(between) - limit, 0) :]
         assert [(r.seq, r.sender, r.mid, r.body) for r in page] == expected
@@ -157,9 +175,10 @@ class BrokerMachine(RuleBasedStateMachine):
             model = self.logs.get(log, Log())
             assert self.delivered[log] == model.lines
             assert self.run(self.broker.last_seq(log)) == len(model.lines)
-            assert self.run(self.broker.unread_count(log)) == len(model.lines) - model.read
+            first = max(model.read, model.gone)
+            assert self.run(self.broker.unread_count(log)) == len(model.lines) - first
             unread = self.run(self.broker.unread(log, limit=99))
-            assert [(r.sender, r.mid, r.body) for r in unread] == model.lines[model.read :]
+            assert [(r.sender, r.mid, r.body) for r in unread] == model.lines[first:]
         stored = self.run(self.broker.entries("room"))
         assert {s.key: (s.value, s.revision) for s in stored} == self.values
 

@@ -160,6 +160,13 @@ class Broker(Protocol):
         """Move the read mark to `upto`: only forward, never past the last line."""
         ...
 
+    async def trim(self, log: str, upto: int) -> None:
+        """Forget the lines of a log up to this seq, read or not; the others keep their seqs.
+
+        Never past the last line. Unknown is fine, and so is what was trimmed before.
+        """
+        ...
+
     async def delete_log(self, log: str) -> None:
         """Forget a log: its lines and its mark. Unknown is fine.
 

@@ -120,6 +120,10 @@ class EmbeddedBroker(Broker):
         """See `Broker.mark_read`."""
         await self._change(partial(Store.mark_read, log=log, upto=upto))
 
+    async def trim(self, log: str, upto: int) -> None:
+        """See `Broker.trim`; the lines are out of sight at once, and go piece by piece."""
+        await self._change(partial(Store.trim, log=log, upto=upto))
+
     async def delete_log(self, log: str) -> None:
         """See `Broker.delete_log`; the lines go piece by piece when there is time."""
         await self._change(partial(Store.delete_log, log=log))

@@ -51,7 +51,11 @@ class _Log:
         self._lines.append(record)
         if record.mid:
             self._seqs[record.sender, record.mid] = record.seq
-        if len(self._lines) > self.max_lines:
+        self.trim(self.last - self.max_lines)
+
+    def trim(self, upto: int) -> None:
+        """Let the lines up to this seq go."""
+        while self._lines and self._lines[0].seq <= upto:
             oldest = self._lines.popleft()
             self._seqs.pop((oldest.sender, oldest.mid), None)
 
@@ -152,6 +156,15 @@ class MemoryBroker(Broker):
                 found.read = max(found.read, min(upto, found.last))
 
         await self._request(mark)
+
+    async def trim(self, log: str, upto: int) -> None:
+        """See `Broker.trim`."""
+
+        def trim() -> None:
+            if (found := self._logs.get(log)) is not None:
+                found.trim(upto)
+
+        await self._request(trim)
 
     async def delete_log(self, log: str) -> None:
         """See `Broker.delete_log`."""

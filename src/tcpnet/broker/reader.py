@@ -21,14 +21,14 @@ _MAX_INTEGER: Final = 2**63 - 1
 
 _BETWEEN: Final = """
     SELECT name, seq, sender, mid, body, at FROM logs JOIN records ON log = id
-    WHERE name = ? AND seq > ? AND seq < ? ORDER BY seq {} LIMIT ?
+    WHERE name = ? AND seq > max(?, gone) AND seq < ? ORDER BY seq {} LIMIT ?
 """
 _FORWARD: Final = _BETWEEN.format("ASC")
 _BACKWARD: Final = _BETWEEN.format("DESC")
 
 _UNREAD: Final = """
     SELECT name, seq, sender, mid, body, at FROM logs JOIN records ON log = id
-    WHERE name = ? AND seq > read ORDER BY seq LIMIT ?
+    WHERE name = ? AND seq > max(read, gone) ORDER BY seq LIMIT ?
 """
 
 
@@ -96,7 +96,9 @@ def unread(connection: Connection, log: str, limit: int) -> list[Record]:
 def unread_count(connection: Connection, log: str) -> int:
     """Return how many lines are behind the read mark."""
     row = connection.execute(
-        "SELECT count(*) FROM logs JOIN records ON log = id WHERE name = ? AND seq > read", (log,)
+        "SELECT count(*) FROM logs JOIN records ON log = id"
+        " WHERE name = ? AND seq > max(read, gone)",
+        (log,),
     ).fetchone()
     return int(row[0])
 

@@ -49,7 +49,14 @@ _FIRST: Final = (
     "INSERT INTO revisions VALUES (0)",
 )
 
-STEPS: Final = (_FIRST,)
+_TRIMMED: Final = (
+    # The lines up to `gone` are out of sight; those up to `swept` are not there any more.
+    "ALTER TABLE logs ADD COLUMN gone INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE logs ADD COLUMN swept INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX logs_to_sweep ON logs (id) WHERE gone > swept",
+)
+
+STEPS: Final = (_FIRST, _TRIMMED)
 """Step n leads from version n to n + 1. Steps that were released are never changed."""
 
 _SETTINGS: Final = (

@@ -20,6 +20,19 @@ _INSERT: Final = """
     ON CONFLICT (mid, log, sender) WHERE mid <> '' DO NOTHING
 """
 
+# Logs that were deleted or trimmed and still have lines: how to find one with the last line that
+# goes, and what is done when all have gone.
+_WASTE: Final = (
+    (
+        f"SELECT id, {_MAX_INTEGER} FROM logs WHERE name IS NULL LIMIT 1",
+        "DELETE FROM logs WHERE id = ?",
+    ),
+    (
+        "SELECT id, gone FROM logs WHERE gone > swept LIMIT 1",
+        "UPDATE logs SET swept = gone WHERE id = ?",
+    ),
+)
+
 
 class Draft(Struct, frozen=True):
     """A line that has no seq yet."""
@@ -42,8 +55,8 @@ class Store:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._logs: dict[str, _Log] = {}
-        self.has_deleted = True
-        """Whether lines of deleted logs may be waiting for `sweep`."""
+        self.has_waste = True
+        """Whether lines that nobody sees any more may be waiting for `sweep`."""
 
     def forget(self) -> None:
         """Forget what is remembered of the tables: the transaction was undone."""
@@ -92,23 +105,25 @@ class Store:
         """Take a log out of sight; `sweep` removes its lines."""
         self._connection.execute("UPDATE logs SET name = NULL WHERE name = ?", (log,))
         self._logs.pop(log, None)
-        self.has_deleted = True
+        self.has_waste = True
+
+    def trim(self, log: str, upto: int) -> None:
+        """Take the lines of a log up to a seq out of sight; `sweep` removes them."""
+        self._connection.execute(
+            "UPDATE logs SET gone = max(gone, min(?, last)) WHERE name = ?",
+            (max(0, min(upto, _MAX_INTEGER)), log),
+        )
+        self.has_waste = True
 
     def sweep(self, limit: int) -> None:
-        """Remove at most `limit` lines of deleted logs."""
-        found = self._connection.execute(
-            "SELECT id FROM logs WHERE name IS NULL LIMIT 1"
-        ).fetchone()
-        if found is None:
-            self.has_deleted = False
-            return
-        removed = self._connection.execute(
-            "DELETE FROM records WHERE log = ?1 AND seq IN"
-            " (SELECT seq FROM records WHERE log = ?1 ORDER BY seq LIMIT ?2)",
-            (found[0], limit),
-        ).rowcount
-        if removed < limit:
-            self._connection.execute("DELETE FROM logs WHERE id = ?", found)
+        """Remove at most `limit` lines of one log that was deleted or trimmed."""
+        for untidy, tidied in _WASTE:
+            if found := self._connection.execute(untidy).fetchone():
+                log, last = found
+                if self._swept(log, last, limit) < limit:
+                    self._connection.execute(tidied, (log,))
+                return
+        self.has_waste = False
 
     def claim(self, kind: str, name: str, owner: str) -> str:
         """Take a free name; return its owner."""
@@ -152,6 +167,13 @@ class Store:
             "DELETE FROM entries WHERE kind = ? AND key = ?", (kind, key)
         )
         return deleted.rowcount > 0
+
+    def _swept(self, log: int, upto: int, limit: int) -> int:
+        return self._connection.execute(
+            "DELETE FROM records WHERE log = ?1 AND seq IN"
+            " (SELECT seq FROM records WHERE log = ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3)",
+            (log, upto, limit),
+        ).rowcount
 
     def _log(self, name: str) -> _Log:
         found = self._logs.get(name)

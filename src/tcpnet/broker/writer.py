@@ -70,15 +70,15 @@ class Writer:
         return Batch(outcomes, fresh, perf_counter() - started)
 
     def tidy(self) -> bool:
-        """Remove some lines of deleted logs; return whether there may be more."""
-        if not self._store.has_deleted:
+        """Remove some lines that nobody sees any more; return whether there may be others."""
+        if not self._store.has_waste:
             return False
         try:
             self._transact(self._sweep)
         except sqlite3.Error as error:
             self._failed(error)
             return False
-        return self._store.has_deleted
+        return self._store.has_waste
 
     def close(self) -> None:
         """Close the store; the last one to close it writes the log back into the file."""

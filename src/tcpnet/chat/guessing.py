@@ -33,10 +33,16 @@ class Guesses:
         """
         mine = self._recent(f"account {account}", now)
         theirs = self._recent(f"address {address}", now)
-        for times, limit in ((mine, self.per_account), (theirs, self.per_address)):
+        for times, limit, whose in (
+            (mine, self.per_account, "account"),
+            (theirs, self.per_address, "address"),
+        ):
             if limit and len(times) >= limit:
                 wait = int(times[0] + WINDOW - now) + 1
-                raise UserError(f"There were too many wrong passwords. Try again in {wait} s.")
+                raise UserError(
+                    f"There were too many wrong passwords. Try again in {wait} s.",
+                    bound=f"accounts.failures_per_{whose}",
+                )
         # 0, 0.25, 0.75, 1.75, 3.75 s: a person hardly notices.
         delay = 0.25 * ((1 << min(len(mine), _DELAYS)) - 1)
         self._note(f"account {account}", now)

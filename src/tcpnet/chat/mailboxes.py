@@ -17,7 +17,11 @@ _PAGE: Final = 100
 
 
 class Mailboxes:
-    """One log and one read mark an account."""
+    """One log and one read mark an account.
+
+    `max_unread` messages may wait there, and none of them is thrown away; so many of those that were
+    read are kept too, by which one that is sent again is known.
+    """
 
     def __init__(self, broker: Broker, later: Later, *, max_unread: int = 1000) -> None:
         self.max_unread = max_unread
@@ -35,7 +39,8 @@ class Mailboxes:
         if await self.count(recipient) >= self.max_unread and not await self._has(box, sender, mid):
             raise UserError(
                 f"The mailbox of {recipient.name} is full: {self.max_unread} messages are unread"
-                " there. Yours was not sent."
+                " there. Yours was not sent.",
+                bound="mail.max_unread",
             )
         return await self._broker.publish(box, sender.name, mid, text.clean(words))
 
@@ -65,6 +70,9 @@ class Mailboxes:
 
         async def mark() -> None:
             await self._broker.mark_read(box, upto)
+            surplus = await self._broker.last_seq(box) - self.max_unread
+            if surplus > 0:
+                await self._broker.trim(box, min(upto, surplus))
             if self._seen.get(box) == upto:
                 del self._seen[box]
 

@@ -7,7 +7,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar, cast
 from tcpnet.errors import ConnectionLost, ProtocolError, SlowConsumer, TcpnetError
 from tcpnet.net.pulse import Pulse
 from tcpnet.net.tls import TlsTransport
-from tcpnet.protocol.codec import Decoder, Lines, encode
+from tcpnet.protocol.codec import MAX_FRAME, Decoder, Lines, encode
 from tcpnet.protocol.items import Item, Ping, Secure
 
 MAX_OUTBOX: Final = 256 * 1024
@@ -46,15 +46,16 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         *,
         max_outbox: int = MAX_OUTBOX,
         max_stall: float | None = None,
+        max_frame: int = MAX_FRAME,
     ) -> None:
         self.max_outbox = max_outbox
         self.max_stall = max_stall
         self.receiver = receiver
-        self.bytes_in = self.bytes_out = self.frames_in = 0
+        self.bytes_in = self.bytes_out = self.frames_in = self.frames_out = 0
         self.origin: object = None  # what must live as long as the connection
         self._decoder = decoder
         self._pulse = pulse
-        self._lines = Lines()
+        self._lines = Lines(max_frame)
         self._peer = ""
         self._transport: asyncio.Transport | None = None
         self._outbox: list[bytes] = []
@@ -79,7 +80,7 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         """
         self._queue(line)
         if self.unsent > 2 * self.max_outbox and not self._over:
-            self._end(SlowConsumer(self.unsent))
+            self._end(SlowConsumer(self.unsent, "limits.outbox_bytes"))
 
     def push(self, lines: bytes) -> bool:
         """Queue what others say, unless the peer has too much to read already."""
@@ -212,13 +213,20 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         chunks, self._outbox, size = self._outbox, [], self._outbox_size
         self._outbox_size = 0
         self.bytes_out += size
-        transport.write(chunks[0] if len(chunks) == 1 else b"".join(chunks))
+        lines = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        self.frames_out += lines.count(b"\n")
+        transport.write(lines)
         self._make_room()
 
     def ask_for_life(self) -> None:
         """Ping a peer that said nothing for a while."""
         if self._transport is not None and not self._awaits_tls:
             self.send(Ping(t=asyncio.get_running_loop().time()))
+
+    def shed(self) -> None:
+        """End a peer for whom too much waits: the hub needs the memory."""
+        if not self._over:
+            self._end(SlowConsumer(self.unsent, "limits.outboxes_bytes"))
 
     def silent(self, seconds: float) -> None:
         """End a peer that gave no sign of life, unless it is us who hold it back."""
@@ -249,12 +257,14 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
     def pause_writing(self) -> None:
         """Keep what is sent; called by asyncio when the kernel is full."""
         self._full = True
+        self._pulse.stuck(self)
         if self.max_stall is not None and self._transport is not None:
             self._watch_stall(self._transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
         """Go on sending; called by asyncio."""
         self._full = False
+        self._pulse.unstuck(self)
         self._stop_watching()
         self.flush_now()
         self._make_room()
@@ -266,6 +276,7 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         self._outbox.clear()
         self._outbox_size = 0
         self._pulse.forget(self)
+        self._pulse.unstuck(self)
         self._make_room()
         if self._ended is not None and not self._ended.done():
             self._ended.set_result(None)
@@ -291,7 +302,7 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
             if left < waiting:
                 self._watch_stall(left)
             elif not self._over:
-                self._end(SlowConsumer(self.unsent))
+                self._end(SlowConsumer(self.unsent, "limits.stall_seconds"))
 
         assert self.max_stall is not None, "nobody is watched without a limit"
         self._stall = asyncio.get_running_loop().call_later(self.max_stall, look)

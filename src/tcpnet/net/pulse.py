@@ -1,16 +1,27 @@
-"""What all connections of a process share: one flush a tick, one list of who was heard last."""
+"""What all connections share: one flush a tick, who was heard last, who takes nothing."""
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Final, Protocol
+
+WEIGHING: Final = 0.5
+"""Seconds between two looks at how much waits for those who take nothing."""
 
 
 class Beating(Protocol):
     """A connection, as far as its pulse is concerned."""
 
+    @property
+    def unsent(self) -> int:
+        """Bytes that the kernel has not taken yet."""
+        ...
+
     def flush_now(self) -> None:
         """Hand what waits to the kernel."""
+
+    def shed(self) -> None:
+        """End: too much waits for all together, and most of it here."""
 
     def ask_for_life(self) -> None:
         """Have the peer say something, as it may only listen."""
@@ -22,8 +33,10 @@ class Beating(Protocol):
 class Pulse:
     """No timer and no scan a connection: the cost of an idle one is an entry in one list."""
 
-    def __init__(self, *, max_silence: float | None = None) -> None:
+    def __init__(self, *, max_silence: float | None = None, max_unsent: int | None = None) -> None:
         self.max_silence = max_silence
+        self.max_unsent = max_unsent
+        self._stuck: dict[Beating, None] = {}
         self._loop = asyncio.get_running_loop()
         self._due: list[Beating] = []
         self._heard: OrderedDict[Beating, float] = OrderedDict()
@@ -46,6 +59,35 @@ class Pulse:
         """Drop a connection that has ended."""
         self._heard.pop(connection, None)
         self._asked.pop(connection, None)
+
+    def stuck(self, connection: Beating) -> None:
+        """Note that the kernel takes nothing more for this connection: from now on it may grow."""
+        self._stuck[connection] = None
+
+    def unstuck(self, connection: Beating) -> None:
+        """Note that it does again, or that the connection has ended."""
+        self._stuck.pop(connection, None)
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait for all who take nothing."""
+        return sum(connection.unsent for connection in self._stuck)
+
+    def relieve(self) -> None:
+        """End those for whom most waits until all together are within `max_unsent` bytes."""
+        if self.max_unsent is None or (total := self.unsent) <= self.max_unsent:
+            return
+        for connection in sorted(self._stuck, key=lambda one: one.unsent, reverse=True):
+            total -= connection.unsent
+            connection.shed()
+            if total <= self.max_unsent:
+                return
+
+    async def weigh(self) -> None:
+        """Relieve the hub whenever it needs to, as long as it runs."""
+        while True:
+            self.relieve()
+            await asyncio.sleep(WEIGHING)
 
     async def watch(self) -> None:
         """Tell connections that were silent for `max_silence` seconds, as long as it runs.

@@ -55,10 +55,12 @@ class Listener:
         *,
         max_outbox: int = MAX_OUTBOX,
         max_stall: float | None = None,
+        max_frame: int = codec.MAX_FRAME,
     ) -> None:
         """Hand everybody who dials to `accept`; `max_outbox` bytes may wait for one of them.
 
-        Whoever takes none of them for `max_stall` seconds is cut off.
+        Whoever takes none of them for `max_stall` seconds is cut off, and so is whoever sends a
+        frame of more than `max_frame` bytes.
 
         `accept` is a plain function: a coroutine would run outside any group and outlive a
         shutdown.
@@ -66,7 +68,13 @@ class Listener:
         decoder = codec.from_client()
 
         def begin(writer: asyncio.StreamWriter) -> None:
-            connection = Connection(decoder, pulse, max_outbox=max_outbox, max_stall=max_stall)
+            connection = Connection(
+                decoder,
+                pulse,
+                max_outbox=max_outbox,
+                max_stall=max_stall,
+                max_frame=max_frame,
+            )
             _adopt(connection, writer)
             accept(connection)
 

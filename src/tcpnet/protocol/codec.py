@@ -124,7 +124,9 @@ class Lines:
         """
         end = self._rest.find(b"\n", self._searched)
         if (len(self._rest) if end < 0 else end) >= self.max_line:
-            raise ProtocolError(f"a frame is at most {self.max_line} bytes")
+            raise ProtocolError(
+                f"a frame is at most {self.max_line} bytes", bound="limits.frame_bytes"
+            )
         if end < 0:
             # A peer that sends byte by byte must not make us search the same bytes again.
             self._searched = len(self._rest)

@@ -4,11 +4,12 @@ import asyncio
 import errno
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, Final
 
 from tcpnet.broker import backup
 from tcpnet.broker.base import Broker
@@ -24,6 +25,7 @@ from tcpnet.chat.mailboxes import Mailboxes
 from tcpnet.chat.passwords import Passwords
 from tcpnet.chat.places import Places
 from tcpnet.chat.presence import Presence
+from tcpnet.chat.retention import Retention
 from tcpnet.chat.rooms import Rooms
 from tcpnet.config import Settings, data_dir
 from tcpnet.errors import BrokerError, ConfigError
@@ -44,6 +46,9 @@ from tcpnet.server.community import Community
 from tcpnet.server.operating import Operating
 from tcpnet.server.people import run_session
 from tcpnet.server.tasks import Spawn, owned
+
+# People who are told at once why they cannot come in; more are hung up on without a word.
+_FAREWELLS: Final = 256
 
 _log = logging.getLogger(__name__)
 
@@ -77,11 +82,13 @@ async def running(
         house.push_async_callback(later.settle)
         passwords = house.enter_context(Passwords())
         community = await _community(settings, broker, later, web, origins, passwords)
-        pulse = Pulse(max_silence=settings.limits.silence_seconds)
+        pulse = _pulse(settings)
         keepers = await house.enter_async_context(owned())
         keepers(later.keep())
         keepers(_hours(community))
+        keepers(await _forgetting(settings, broker, community))
         keepers(pulse.watch())
+        keepers(pulse.weigh())
         sessions = await house.enter_async_context(owned())
         await _obeying(house, settings, community, pages)
         house.callback(listener.close)  # nobody comes in while the sessions end
@@ -89,9 +96,18 @@ async def running(
         accept = _door(settings, community, sessions)
         limits = settings.limits
         await listener.open(
-            pulse, accept, max_outbox=limits.outbox_bytes, max_stall=limits.stall_seconds or None
+            pulse,
+            accept,
+            max_outbox=limits.outbox_bytes,
+            max_stall=limits.stall_seconds or None,
+            max_frame=limits.frame_bytes,
         )
         yield Hub(listener.addresses, community)
+
+
+def _pulse(settings: Settings) -> Pulse:
+    limits = settings.limits
+    return Pulse(max_silence=limits.silence_seconds, max_unsent=limits.outboxes_bytes or None)
 
 
 async def _hours(community: Community) -> None:
@@ -105,6 +121,19 @@ async def _hours(community: Community) -> None:
             await community.an_hour_passed()
         except BrokerError as error:
             _log.warning("the hour is not counted", extra={"error": str(error)})
+
+
+async def _forgetting(
+    settings: Settings, broker: Broker, community: Community
+) -> Coroutine[Any, Any, None]:
+    """What lets old lines of rooms go."""
+    limits = settings.rooms
+    retention = Retention(broker, days=limits.keep_days, lines=limits.keep_lines)
+    await retention.load()
+    rooms, accounts = community.rooms, community.accounts
+    return retention.keep(
+        lambda: ((room.deed.log, room.last_seq) for room in rooms), lambda: accounts.hour
+    )
 
 
 @asynccontextmanager
@@ -208,15 +237,36 @@ def _identity(settings: Settings) -> Identity:
 
 
 def _door(settings: Settings, community: Community, spawn: Spawn) -> Accept:
-    doorway = Doorway(settings.limits.connections, settings.limits.connections_per_address)
+    limits = settings.limits
+    doorway = Doorway(
+        limits.connections, limits.connections_per_address, limits.new_connections_per_second
+    )
+    clock = asyncio.get_running_loop().time
+    farewells = 0
+
+    def refuse(connection: Connection[FromClient], words: str, retry: int | None) -> None:
+        nonlocal farewells
+        connection.pause()
+        if farewells >= _FAREWELLS:  # a flood of callers costs no more than so many tasks
+            connection.abort()
+            return
+        farewells += 1
+        bye = Bye(reason=words, kind="refused", retry=retry)
+        spawn(connection.close(bye)).add_done_callback(said)
+
+    def said(_: asyncio.Task[None]) -> None:
+        nonlocal farewells
+        farewells -= 1
 
     def accept(connection: Connection[FromClient]) -> None:
         address = connection.peer
-        ban = community.bans.of_address(address)
-        if why := str(ban) if ban else doorway.refusal(address):
-            _log.info("nobody was let in", extra={"address": address, "reason": why})
-            connection.pause()
-            spawn(connection.close(Bye(reason=why, kind="refused", retry=None if ban else 10)))
+        if ban := community.bans.of_address(address):
+            community.note_limit("bans", address)
+            refuse(connection, str(ban), None)
+            return
+        if why := doorway.refusal(address, clock()):
+            community.note_limit(why.limit, address)
+            refuse(connection, why.words, 10)
             return
         doorway.enter(address)
         session = spawn(run_session(connection, community))

@@ -1,5 +1,6 @@
 """The bundle that dialogues are given."""
 
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -19,10 +20,12 @@ from tcpnet.chat.rooms import Rooms
 from tcpnet.config import Settings
 from tcpnet.errors import UserError
 from tcpnet.net.keys import Identity
+from tcpnet.net.limits import Tally
 from tcpnet.protocol.items import Bye
 from tcpnet.proxy.fetcher import Fetcher
 from tcpnet.proxy.proxy import WebProxy
 from tcpnet.server.session import Session
+from tcpnet.server.totals import Totals
 from tcpnet.server.turns import Turns
 
 KEEP_PLACES: Final = 30
@@ -49,8 +52,17 @@ class Community:
     bans: Bans
     sessions: dict[str, Session] = field(default_factory=dict)
     """Everybody who is logged in, by session id, also while away."""
+    tally: Tally = field(default_factory=Tally)
+    """How often each limit was reached."""
+    totals: Totals = field(default_factory=Totals)
+    """What the connections that ended had carried."""
     turns: Turns = field(default_factory=Turns)
     """For large pages that people fetch: nobody else is to notice them."""
+
+    def note_limit(self, limit: str, address: str) -> None:
+        """Count that somebody reached a limit, the setting of this name; nothing for ""."""
+        if limit:
+            self.tally.note(limit, address, time.monotonic())
 
     async def forget(self, account: Account) -> None:
         """Delete an account with its mailbox, and end its sessions. Raises BrokerError."""

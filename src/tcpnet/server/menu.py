@@ -50,6 +50,7 @@ async def main_menu(session: Session, community: Community, first: Dialogue | No
         except Quit:
             return
         except (UserError, BrokerError) as error:
+            community.note_limit(error.bound, session.address)
             session.tell(str(error), kind="error")
         session.tell(text)
         run = MENU[await choose(session, len(MENU)) - 1].run

@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+import time
 from functools import partial
 from typing import Final
 
@@ -25,7 +26,13 @@ async def run_session(connection: Connection[FromClient], community: Community) 
     """Talk with one person until either side has enough; the only bulkhead of the server."""
     limits = community.settings.limits
     pace = Bucket(limits.replies_per_second, limits.reply_burst)
-    session = Session(connection, pace, grace=limits.grace_seconds)
+    session = Session(
+        connection,
+        pace,
+        grace=limits.grace_seconds,
+        limited=lambda limit: community.note_limit(limit, connection.peer),
+    )
+    began = time.monotonic()
     log.session_id.set(session.id[:8])
     farewell = CLOSING
     try:
@@ -37,7 +44,7 @@ async def run_session(connection: Connection[FromClient], community: Community) 
             reason=f"That did not work (error {number}). It has been noted.", kind="error"
         )
     finally:
-        _note_end(session, farewell)
+        _note_end(session, community, farewell, time.monotonic() - began)
         await session.close(farewell)
 
 
@@ -52,6 +59,7 @@ async def _talked(session: Session, community: Community) -> Bye:
                 former.attach(session, hello.resume.rooms, welcome, within=within)
                 return _ELSEWHERE  # said over the connection that is left
             async with login.logged_in(session, community, hello):
+                _note_start(session)
                 first = await _first(session, community, hello.resume)
                 await main_menu(session, community, first)
     except ProtocolError as error:
@@ -91,16 +99,34 @@ async def _first(session: Session, community: Community, resume: Resume | None) 
     return None
 
 
-def _note_end(session: Session, farewell: Bye) -> None:
-    frames, bytes_in, bytes_out = session.frames
+def _note_start(session: Session) -> None:
+    _log.info(
+        "session started",
+        extra={
+            "person": session.account.name,
+            "id": session.account.id,
+            "address": session.address,
+            "encrypted": session.connection.is_encrypted,
+            "program": session.agent,
+        },
+    )
+
+
+def _note_end(session: Session, community: Community, farewell: Bye, seconds: float) -> None:
+    """Say once what there is to say of a session, before its last word; never what was said."""
+    traffic = session.traffic
+    community.totals.add(farewell.kind, traffic)
     _log.info(
         "session ended",
         extra={
             "person": session.account.name,
             "address": session.address,
+            "kind": farewell.kind,
             "reason": farewell.reason,
-            "frames_in": frames,
-            "bytes_in": bytes_in,
-            "bytes_out": bytes_out,
+            "seconds": round(seconds, 3),
+            "frames_in": traffic.frames_in,
+            "bytes_in": traffic.bytes_in,
+            "frames_out": traffic.frames_out,
+            "bytes_out": traffic.bytes_out,
         },
     )

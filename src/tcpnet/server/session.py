@@ -32,9 +32,13 @@ from tcpnet.protocol.items import (
 )
 from tcpnet.server.attachment import Attachment
 from tcpnet.server.offers import Offer, nothing
+from tcpnet.server.totals import Traffic
 
 MAX_WAITING: Final = 16
 """Items of one person that may wait to be taken; then his connection is held back."""
+
+
+_TOO_FAST: Final = "You say more than this hub takes in a second: what you say follows bit by bit."
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +75,18 @@ class Standing(Protocol):
 
 
 class Session:
-    """Telling never waits; asking does, and only for this one person."""
+    """Telling never waits; asking does, and only for this one person.
+
+    `limited` is called with the setting that the person reached.
+    """
 
     def __init__(
-        self, connection: Connection[FromClient], pace: Bucket, *, grace: float = 0
+        self,
+        connection: Connection[FromClient],
+        pace: Bucket,
+        *,
+        grace: float = 0,
+        limited: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.id = secrets.token_hex(16)
         self.account = Account(name="", id=0, key="")
@@ -84,6 +96,8 @@ class Session:
         self.positions: Mapping[str, int] = {}
         self._attachment = Attachment(connection, grace, self._end)
         self._pace = pace
+        self._limited = limited
+        self._told_to_wait = False
         self._waiting: deque[FromClient | None] = deque()
         self._arrival: asyncio.Future[None] | None = None
         self._question: Input | None = None
@@ -331,6 +345,7 @@ class Session:
         """Wait for the person to come back, or end; called once by each connection."""
         if self._error is not None:
             return  # it ends already
+        self._limited(error.bound)
         was_away = self.is_away
         if not self._attachment.lost(error):
             self._end(error)
@@ -338,9 +353,10 @@ class Session:
             self._standing.went_away()
 
     @property
-    def frames(self) -> tuple[int, int, int]:
-        """Frames in, bytes in, bytes out so far."""
-        return self.connection.frames_in, self.connection.bytes_in, self.connection.bytes_out
+    def traffic(self) -> Traffic:
+        """What the connection carried so far."""
+        one = self.connection
+        return Traffic(one.frames_in, one.bytes_in, one.frames_out, one.bytes_out)
 
     def _end(self, error: TcpnetError) -> None:
         """End the dialogue wherever it waits."""
@@ -424,11 +440,18 @@ class Session:
             raise ProtocolError("an answer was expected")
         return Answer(str(item.value), item.mid or "")
 
+    def _slow_down(self) -> None:
+        if not self._told_to_wait:
+            self._told_to_wait = True
+            self._limited("limits.replies_per_second")
+            self.tell(_TOO_FAST, kind="notice")
+
     async def _next(self) -> FromClient | None:
         # Without this a person who floods is cut off for not reading his own echo.
         await self._attachment.drained()
         loop = asyncio.get_running_loop()
         if wait := self._pace.take(loop.time()):
+            self._slow_down()
             await asyncio.sleep(wait)
         while self._behind or not self._waiting:
             if self._behind:

@@ -1,10 +1,12 @@
 """How much one peer may do."""
 
+import logging
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcpnet.net.limits import Bucket, Doorway
+from tcpnet.net.limits import MAX_TRACKED, QUIET, Bucket, Doorway, Tally
 
 
 def test_a_burst_passes_at_once_and_the_rest_at_the_rate() -> None:
@@ -54,10 +56,13 @@ def test_a_hub_that_is_full_says_how_many_it_takes() -> None:
     """All addresses together."""
     doorway = Doorway(total=2, per_address=50)
     doorway.enter("192.0.2.1")
-    assert doorway.refusal("192.0.2.2") is None
+    assert doorway.refusal("192.0.2.2", 100.0) is None
     doorway.enter("192.0.2.2")
 
-    assert doorway.refusal("192.0.2.3") == "the hub is full: 2 connections"
+    assert doorway.refusal("192.0.2.3", 100.0) == (
+        "limits.connections",
+        "the hub is full: 2 connections",
+    )
     assert len(doorway) == 2
 
 
@@ -67,8 +72,11 @@ def test_an_address_has_a_limit_of_its_own() -> None:
     doorway.enter("192.0.2.1")
     doorway.enter("192.0.2.1")
 
-    assert doorway.refusal("192.0.2.1") == "there are 2 connections from your address already"
-    assert doorway.refusal("192.0.2.2") is None
+    assert doorway.refusal("192.0.2.1", 100.0) == (
+        "limits.connections_per_address",
+        "there are 2 connections from your address already",
+    )
+    assert doorway.refusal("192.0.2.2", 100.0) is None
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.5", "::1"])
@@ -77,7 +85,7 @@ def test_people_on_the_hubs_own_machine_are_not_limited_one_by_one(address: str)
     doorway = Doorway(total=100, per_address=1)
     doorway.enter(address)
 
-    assert doorway.refusal(address) is None
+    assert doorway.refusal(address, 100.0) is None
 
 
 @pytest.mark.parametrize("address", ["", "a-socket", "fe80::1%eth0", "192.0.2.1"])
@@ -86,7 +94,7 @@ def test_any_other_address_is_limited(address: str) -> None:
     doorway = Doorway(total=100, per_address=1)
     doorway.enter(address)
 
-    assert doorway.refusal(address) is not None
+    assert doorway.refusal(address, 100.0) is not None
 
 
 def test_who_leaves_makes_room() -> None:
@@ -96,5 +104,69 @@ def test_who_leaves_makes_room() -> None:
 
     doorway.leave("192.0.2.1")
 
-    assert doorway.refusal("192.0.2.1") is None
+    assert doorway.refusal("192.0.2.1", 100.0) is None
     assert len(doorway) == 0
+
+
+def test_who_is_refused_waits_no_longer_for_having_tried() -> None:
+    """Otherwise a program that tries for ever would keep its own address out for ever."""
+    bucket = Bucket(rate=2, burst=2)
+
+    passed = [bucket.passes(100.0) for _ in range(50)]
+
+    assert passed == [True, True] + [False] * 48
+    assert bucket.passes(100.5)
+    assert not bucket.passes(100.5)
+
+
+def test_an_address_may_call_so_often() -> None:
+    """All of it at once after a restart, and then as many a second; others are not harmed."""
+    doorway = Doorway(total=100, per_address=5, per_second=2)
+
+    calls = [doorway.refusal("192.0.2.1", 100.0) for _ in range(6)]
+
+    assert calls[:5] == [None] * 5
+    assert calls[5] == (
+        "limits.new_connections_per_second",
+        "too many connections come from your address: wait a moment",
+    )
+    assert doorway.refusal("192.0.2.2", 100.0) is None
+    assert doorway.refusal("192.0.2.1", 100.5) is None
+    assert doorway.refusal("192.0.2.1", 100.5) is not None
+
+
+def test_callers_on_the_hubs_own_machine_come_as_fast_as_they_like() -> None:
+    """They share one address."""
+    doorway = Doorway(total=100, per_address=1, per_second=1)
+
+    assert [doorway.refusal("127.0.0.1", 100.0) for _ in range(9)] == [None] * 9
+
+
+def test_no_more_addresses_are_remembered_than_fit() -> None:
+    """Somebody with a large IPv6 network has more of them than the hub has memory."""
+    doorway = Doorway(total=100, per_address=1, per_second=1)
+
+    for number in range(MAX_TRACKED + 5):
+        doorway.refusal(f"2001:db8::{number:x}", 100.0)
+
+    assert len(doorway._calls) == MAX_TRACKED
+
+
+def test_a_limit_is_counted_each_time_and_logged_once_an_hour(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Who is attacked has other uses for his disk than a line for each packet."""
+    tally = Tally()
+    with caplog.at_level(logging.INFO, "tcpnet"):
+        for second in range(100):
+            tally.note("limits.connections", "192.0.2.1", 1000.0 + second)
+        tally.note("limits.frame_bytes", "192.0.2.2", 1100.0)
+        tally.note("limits.connections", "192.0.2.3", 1000.0 + QUIET)
+
+    logged = [(r.__dict__["limit"], r.__dict__["times"]) for r in caplog.records]
+    assert tally.counts == {"limits.connections": 101, "limits.frame_bytes": 1}
+    assert logged == [
+        ("limits.connections", 1),
+        ("limits.frame_bytes", 1),
+        ("limits.connections", 101),
+    ]

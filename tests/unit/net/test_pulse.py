@@ -15,6 +15,8 @@ class Beating:
         self.flushes = 0
         self.silences: list[float] = []
         self.asked = 0
+        self.unsent = 0
+        self.sheds = 0
         self.on_asked: Callable[[], None] = lambda: None
         self.told = asyncio.Event()
         self._on_silent = on_silent
@@ -22,6 +24,10 @@ class Beating:
     def flush_now(self) -> None:
         """Count it."""
         self.flushes += 1
+
+    def shed(self) -> None:
+        """Count it."""
+        self.sheds += 1
 
     def ask_for_life(self) -> None:
         """Count it."""
@@ -159,3 +165,41 @@ async def test_without_a_limit_nobody_is_watched() -> None:
     """A client's own pulse has nobody to drop."""
     async with asyncio.timeout(PATIENCE):
         await Pulse().watch()
+
+
+async def test_those_for_whom_most_waits_go_first_where_memory_is_short() -> None:
+    """As few as do: everybody else goes on."""
+    pulse, peers = Pulse(max_unsent=100), [Beating() for _ in range(4)]
+    for peer, unsent in zip(peers, (10, 60, 50, 20), strict=True):
+        peer.unsent = unsent
+        pulse.stuck(peer)
+
+    pulse.relieve()
+
+    assert pulse.unsent == 140
+    assert [peer.sheds for peer in peers] == [0, 1, 0, 0]
+
+
+async def test_nobody_goes_while_memory_suffices() -> None:
+    """Those who read again count no more."""
+    pulse, peers = Pulse(max_unsent=100), [Beating() for _ in range(2)]
+    for peer in peers:
+        peer.unsent = 80
+        pulse.stuck(peer)
+
+    pulse.unstuck(peers[0])
+    pulse.unstuck(peers[0])
+    pulse.relieve()
+
+    assert [peer.sheds for peer in peers] == [0, 0]
+
+
+async def test_without_a_bound_nobody_goes() -> None:
+    """As at the client."""
+    pulse, peer = Pulse(), Beating()
+    peer.unsent = 2**40
+    pulse.stuck(peer)
+
+    pulse.relieve()
+
+    assert peer.sheds == 0

@@ -12,7 +12,6 @@ from tcpnet.chat.accounts import Claim, new_token
 from tcpnet.chat.mailboxes import MAX_MESSAGE
 from tcpnet.chat.rooms import MAX_LINE
 from tcpnet.errors import BrokerError, ProtocolError, UserError
-from tcpnet.protocol.codec import MAX_FRAME
 from tcpnet.protocol.items import PROTOCOL, Hello, Limits, Welcome
 from tcpnet.server.community import Community
 from tcpnet.server.session import Quit, Session
@@ -22,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 async def greeted(session: Session, community: Community) -> Hello:
     """The first item, in time and of a version that is spoken here."""
-    async with _in_time(community.settings.limits.handshake_seconds):
+    async with _in_time(session, community, "handshake_seconds"):
         hello = await session.hello(community.identity.context)
     if hello.protocol != PROTOCOL:
         raise ProtocolError(f"this hub speaks protocol {PROTOCOL}, not {hello.protocol}")
@@ -32,14 +31,13 @@ async def greeted(session: Session, community: Community) -> Hello:
 @asynccontextmanager
 async def logged_in(session: Session, community: Community, hello: Hello) -> AsyncIterator[None]:
     """Agree on a name, assign the id, and hold both for the length of the block."""
-    limits = community.settings.limits
     session.agent = text.clip(text.clean(hello.agent), 64)
     with ExitStack() as held:
-        async with _in_time(limits.login_seconds):
+        async with _in_time(session, community, "login_seconds"):
             await _named(session, community, hello, held)
         token = new_token() if _wants_token(session, hello) else None
         session.send(welcome(session, community, token=token))
-        async with _in_time(limits.handshake_seconds):
+        async with _in_time(session, community, "handshake_seconds"):
             await session.status()
         if token:
             # Not before the client has it: nobody could prove a name that a lost token owns.
@@ -54,14 +52,15 @@ async def logged_in(session: Session, community: Community, hello: Hello) -> Asy
 
 
 @asynccontextmanager
-async def _in_time(seconds: float) -> AsyncIterator[None]:
-    limit = asyncio.timeout(seconds)
+async def _in_time(session: Session, community: Community, setting: str) -> AsyncIterator[None]:
+    limit = asyncio.timeout(getattr(community.settings.limits, setting))
     try:
         async with limit:
             yield
     except TimeoutError:
         if not limit.expired():
             raise
+        community.note_limit(f"limits.{setting}", session.address)
         raise ProtocolError("logging in took too long") from None
 
 
@@ -93,6 +92,7 @@ async def _named(session: Session, community: Community, hello: Hello, held: Exi
             return
         except UserError as error:
             held.close()
+            community.note_limit(error.bound, session.address)
             session.tell(str(error), kind="error")
         answer = await session.ask("Your id key (i.e your name): ", key="id_key")
         wanted, session.token = answer.text, ""
@@ -110,6 +110,9 @@ async def _claimed(session: Session, community: Community, wanted: str, held: Ex
     if ban := community.bans.of_name(name) or community.bans.of_address(session.address):
         raise UserError(f"{ban}.")
     claim = await community.accounts.claim(name)
+    longest = community.settings.limits.name_length
+    if claim is None and len(name) > longest:
+        raise UserError(f"A name has at most {longest} characters.", bound="limits.name_length")
     if claim is not None and claim.is_proven:
         if not (session.token and session.is_private and claim.knows(session.token)):
             session.token = ""
@@ -219,7 +222,9 @@ def welcome(
         client_id=session.account.id,
         name=session.account.name,
         resumed=resumed,
-        limits=Limits(frame=MAX_FRAME, line=MAX_LINE, message=MAX_MESSAGE),
+        limits=Limits(
+            frame=community.settings.limits.frame_bytes, line=MAX_LINE, message=MAX_MESSAGE
+        ),
         token=token,
     )
 

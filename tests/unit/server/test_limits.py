@@ -1,0 +1,115 @@
+"""Limits that one person reaches: he is told, it is counted, and nobody else notices."""
+
+import asyncio
+import logging
+
+import pytest
+
+from tests.hub import town
+from tests.wire import Wire, hello
+
+
+async def test_who_says_too_much_is_told_once_and_waits() -> None:
+    """What he said follows at the pace of the hub, nothing of it is lost."""
+    async with town(limits={"replies_per_second": 200.0, "reply_burst": 5}) as hub:
+        ann = await hub.person("ann")
+        await ann.enters_room("den", new=True)
+
+        for number in range(30):
+            ann.types(f"line {number}")
+        await ann.sees("ann> line 29")
+
+        told = [words for words in ann.messages("notice") if "more than this hub takes" in words]
+        assert len(told) == 1
+        assert hub.hub.community.tally.counts["limits.replies_per_second"] == 1
+
+
+async def test_a_frame_over_the_setting_ends_the_connection_in_words() -> None:
+    """The client was told at its welcome how long one may be."""
+    async with town(limits={"frame_bytes": 32768}) as hub:
+        bob = await Wire.dial(hub.port)
+        bob.write(hello("bob"))
+        welcome = await bob.until("welcome")
+
+        bob.write(b"x" * 32768)
+        bye = await bob.ended()
+
+        assert welcome["limits"]["frame"] == 32768
+        assert bye["reason"] == "a frame is at most 32768 bytes"
+        assert hub.hub.community.tally.counts["limits.frame_bytes"] == 1
+        await bob.close()
+
+
+async def test_a_long_name_is_refused_where_the_operator_wants_short_ones() -> None:
+    """And asked again."""
+    async with town(limits={"name_length": 4}) as hub:
+        bob = await hub.dials("Bartholomew")
+        bob.send_raw(hello("Bartholomew"))
+
+        await bob.sees("A name has at most 4 characters.")
+        await bob.answers("Your id key", "Bart")
+
+        assert hub.hub.community.tally.counts["limits.name_length"] == 1
+
+
+async def test_a_mailbox_keeps_as_many_read_messages_as_may_wait_unread() -> None:
+    """Its size on the disk is bounded, and one that is sent again is known for a while."""
+    async with town(mail={"max_unread": 2}) as hub:
+        ann, bob = await hub.people("ann", "bob")
+        community = hub.hub.community
+        sender, owner = [await community.accounts.find(name) for name in ("ann", "bob")]
+        for words in ("one", "two", "three"):
+            seq = await community.mailboxes.deliver(sender, owner, words, "")
+            community.mailboxes.saw(owner, seq)
+            assert await community.mailboxes.count(owner) == 0
+
+        kept = await community.mailboxes._broker.history(f"mail/{owner.key}/{owner.box}", limit=9)
+
+        assert [record.body for record in kept] == ["two", "three"]
+
+
+async def test_a_session_leaves_one_line_at_its_start_and_one_at_its_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Who, how long, how much, why; never what was said."""
+    caplog.set_level(logging.INFO, "tcpnet")
+    async with town() as hub:
+        ann = await hub.person("ann")
+        await ann.enters_room("den", new=True)
+        ann.types("a very secret line")
+        await ann.sees("very secret")
+        ann.types("exit")
+        await ann.leaves()
+        await ann.gone()
+
+    started, ended = (record.__dict__ for record in caplog.records)
+    assert started["message"] == "session started"
+    assert (started["person"], started["address"]) == ("ann", "127.0.0.1")
+    assert started["encrypted"] is False
+    assert (ended["message"], ended["kind"], ended["reason"]) == (
+        "session ended",
+        "quit",
+        "goodbye",
+    )
+    assert ended["seconds"] > 0
+    assert min(ended[key] for key in ("frames_in", "frames_out", "bytes_in", "bytes_out")) > 5
+    assert "secret" not in caplog.text
+    assert not any("secret" in str(record.__dict__) for record in caplog.records)
+
+
+async def test_callers_who_are_refused_are_told_and_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A flood of them fills no disk."""
+    caplog.set_level(logging.INFO, "tcpnet")
+    async with town(limits={"connections": 1}) as hub:
+        await hub.person("ann")
+        callers = await asyncio.gather(*(Wire.dial(hub.port) for _ in range(20)))
+
+        byes = await asyncio.gather(*(caller.ended() for caller in callers))
+
+        assert {bye["reason"] for bye in byes} == {"the hub is full: 1 connections"}
+        assert hub.hub.community.tally.counts["limits.connections"] == 20
+        assert [r.message for r in caplog.records].count("a limit was reached") == 1
+        for caller in callers:
+            await caller.close()
