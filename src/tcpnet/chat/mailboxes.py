@@ -19,8 +19,8 @@ _PAGE: Final = 100
 class Mailboxes:
     """One log and one read mark an account.
 
-    `max_unread` messages may wait there, and none of them is thrown away; so many of those that were
-    read are kept too, by which one that is sent again is known.
+    `max_unread` messages may wait there, and none of them is thrown away. Of those that were read
+    the newest stay for a while, so that one that is sent again is known.
     """
 
     def __init__(self, broker: Broker, later: Later, *, max_unread: int = 1000) -> None:

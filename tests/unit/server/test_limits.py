@@ -55,7 +55,7 @@ async def test_a_long_name_is_refused_where_the_operator_wants_short_ones() -> N
 async def test_a_mailbox_keeps_as_many_read_messages_as_may_wait_unread() -> None:
     """Its size on the disk is bounded, and one that is sent again is known for a while."""
     async with town(mail={"max_unread": 2}) as hub:
-        ann, bob = await hub.people("ann", "bob")
+        await hub.people("ann", "bob")
         community = hub.hub.community
         sender, owner = [await community.accounts.find(name) for name in ("ann", "bob")]
         for words in ("one", "two", "three"):
