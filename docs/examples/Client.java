@@ -1,36 +1,86 @@
-// A tcpnet client, written from docs/protocol.md alone: java Client.java HOST PORT NAME
+// A tcpnet client, written from docs/protocol.md alone:
+//     java Client.java HOST PORT NAME [FINGERPRINT]
+// With the fingerprint that the server prints it is encrypted, and to that server alone.
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.io.*;
+import java.math.BigInteger;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
-import java.nio.CharBuffer;
+import java.security.*;
+import java.security.cert.*;
 import java.util.*;
+import java.util.regex.*;
+import javax.net.ssl.*;
 
 class Client {
     static final int MAX_FRAME = 65_536; // bytes, with the newline
     // Control, format and unpaired characters are made visible; joiners stay between letters.
     static final String HOSTILE = "(?![\\n\\u200c\\u200d])[\\p{Cc}\\p{Cf}\\p{Cs}\\u2028\\u2029]"
         + "|(?<![\\p{L}\\p{M}])[\\u200c\\u200d]|[\\u200c\\u200d](?!\\p{L})";
+    static String[] arguments;
+    static Socket socket;
     static InputStream in;
     static OutputStream out;
     static Map<?, ?> question; // the open one
 
     public static void main(String[] args) throws IOException {
-        Socket socket = new Socket(args[0], Integer.parseInt(args[1]));
+        arguments = args;
+        open(new Socket(args[0], Integer.parseInt(args[1])));
+        try {
+            if (args.length > 3) encrypt();
+            send("hello", Map.of("protocol", 1, "agent", "Client.java/1", "id-key", args[2]));
+            new Thread(Client::answer).start();
+            while (true) {
+                for (Object item : (List<?>) frame().get("headers")) take((Map<?, ?>) item);
+            }
+        } catch (Exception | StackOverflowError error) { // gone, or no frame
+            end("The connection ended: " + error.getMessage(), 1);
+        }
+    }
+
+    static void open(Socket opened) throws IOException {
+        socket = opened;
         socket.setSoTimeout(20_000); // milliseconds until a ping; after three the server is gone
         in = new BufferedInputStream(socket.getInputStream());
         out = socket.getOutputStream();
-        send("hello", Map.of("protocol", 1, "agent", "Client.java/1", "id-key", args[2]));
-        new Thread(Client::answer).start();
-        try {
-            while (true) {
-                Map<?, ?> frame = (Map<?, ?>) value(CharBuffer.wrap(frame()));
-                for (Object item : (List<?>) frame.get("headers")) take((Map<?, ?>) item);
-            }
-        } catch (IOException | RuntimeException | StackOverflowError error) { // gone, or no frame
-            end("The connection ended: " + error.getMessage(), 1);
+    }
+
+    /** Goes on under TLS with the one key that was named; anything else in clear is refused. */
+    static void encrypt() throws IOException, GeneralSecurityException {
+        send("secure", Map.of());
+        Map<?, ?> granted = frame();
+        if (!granted.toString().contains("type=secure") || in.available() > 0)
+            throw new IOException("not encrypted");
+        SSLContext tls = SSLContext.getInstance("TLS");
+        tls.init(null, new TrustManager[] {new OneKey()}, null);
+        open(tls.getSocketFactory().createSocket(socket, null, socket.getPort(), true));
+    }
+
+    static class OneKey implements X509TrustManager {
+        public void checkServerTrusted(X509Certificate[] chain, String kind)
+                throws CertificateException { // nobody need have signed it
+            String found = fingerprint(chain[0].getPublicKey());
+            if (!found.equals(arguments[3]))
+                throw new CertificateException("this server has another key: " + found);
         }
+        public void checkClientTrusted(X509Certificate[] chain, String kind) { }
+        public X509Certificate[] getAcceptedIssuers() { return new X509Certificate[0]; }
+    }
+
+    /** 140 bits of the SHA-256 of a public key, in base 32 with the digits a-z2-7. */
+    static String fingerprint(PublicKey key) throws CertificateException {
+        try {
+            byte[] hash = MessageDigest.getInstance("SHA-256").digest(key.getEncoded());
+            BigInteger bits = new BigInteger(1, hash).shiftRight(256 - 140);
+            StringBuilder found = new StringBuilder();
+            for (int i = 27; i >= 0; i--) {
+                int digit = bits.shiftRight(5 * i).intValue() & 31;
+                found.append("abcdefghijklmnopqrstuvwxyz234567".charAt(digit));
+                if (i % 4 == 0 && i > 0) found.append('-');
+            }
+            return found.toString();
+        } catch (NoSuchAlgorithmException missing) { throw new CertificateException(missing); }
     }
 
     static void take(Map<?, ?> item) throws IOException {
@@ -114,12 +164,12 @@ class Client {
         return "\"" + safe + "\"";
     }
 
-    static String frame() throws IOException {
+    static Map<?, ?> frame() throws IOException {
         ByteArrayOutputStream line = new ByteArrayOutputStream();
         for (int pings = 0; line.size() < MAX_FRAME; ) {
             try {
                 int next = in.read();
-                if (next == '\n') return line.toString(UTF_8);
+                if (next == '\n') return (Map<?, ?>) value(TOKEN.matcher(line.toString(UTF_8)));
                 if (next < 0) throw new EOFException("the server is gone");
                 line.write(next);
                 pings = 0;
@@ -131,46 +181,36 @@ class Client {
         throw new IOException("a frame is too long");
     }
 
+    // A string ends at the first quote that an even number of backslashes precedes.
+    static final Pattern TOKEN = Pattern.compile(
+        "\"(.*?(?<!\\\\)(?:\\\\\\\\)*)\"|[{}\\[\\]]|[^\\s,:{}\\[\\]]+", Pattern.DOTALL);
+    static final Pattern ESCAPE = Pattern.compile("\\\\(?:u(.{4})|(.))");
+    static final Object END = new Object();
+
     /** Reads JSON, leniently, as maps, lists, strings and numbers; throws RuntimeException. */
-    static Object value(CharBuffer json) {
-        char first = skipped(json).get();
-        if (first == '"') return string(json);
-        if (first != '{' && first != '[') return word(first, json);
+    static Object value(Matcher json) {
+        if (!json.find()) throw new IllegalArgumentException("half a frame");
+        if (json.group(1) != null)
+            return ESCAPE.matcher(json.group(1)).replaceAll(Client::unescaped);
+        String word = json.group();
+        if (word.equals("}") || word.equals("]")) return END;
+        if (word.equals("null")) return null;
+        if (word.equals("true") || word.equals("false")) return Boolean.valueOf(word);
+        if (word.matches("-?\\d+")) return Long.valueOf(word);
+        if (!word.equals("{") && !word.equals("[")) return Double.valueOf(word);
         List<Object> found = new ArrayList<>();
-        while (skipped(json).charAt(0) != (first == '{' ? '}' : ']')) found.add(value(json));
-        json.get();
-        if (first == '[') return found;
-        Map<Object, Object> map = new HashMap<>();
+        for (Object next; (next = value(json)) != END; ) found.add(next);
+        if (word.equals("[")) return found;
+        Map<Object, Object> map = new HashMap<>(); // its commas and colons say no more
         for (int i = 0; i < found.size(); i += 2) map.put(found.get(i), found.get(i + 1));
         return map;
     }
 
-    static CharBuffer skipped(CharBuffer json) { // the order says what commas and colons say
-        while (" \t\r\n,:".indexOf(json.charAt(0)) >= 0) json.get();
-        return json;
-    }
-
-    static String string(CharBuffer json) {
-        StringBuilder found = new StringBuilder();
-        for (char c; (c = json.get()) != '"'; found.append(c)) {
-            if (c != '\\') continue;
-            c = json.get();
-            if ("bfnrt".indexOf(c) >= 0) c = "\b\f\n\r\t".charAt("bfnrt".indexOf(c));
-            else if (c == 'u') {
-                c = (char) Integer.parseInt(json, 0, 4, 16);
-                json.position(json.position() + 4);
-            }
-        }
-        return found.toString();
-    }
-
-    static Object word(char first, CharBuffer json) {
-        String word = "" + first;
-        while (" \t\r\n,:]}".indexOf(json.charAt(0)) < 0) word += json.get();
-        return switch (word) {
-            case "null" -> null;
-            case "true", "false" -> Boolean.valueOf(word);
-            default -> word.matches("-?\\d+") ? (Object) Long.valueOf(word) : Double.valueOf(word);
-        };
+    static String unescaped(MatchResult escape) {
+        String code = escape.group(1), letter = escape.group(2);
+        char c = code != null ? (char) Integer.parseInt(code, 16)
+            : "bfnrt".contains(letter) ? "\b\f\n\r\t".charAt("bfnrt".indexOf(letter))
+            : letter.charAt(0);
+        return Matcher.quoteReplacement("" + c);
     }
 }

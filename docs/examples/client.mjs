@@ -1,11 +1,13 @@
-// A tcpnet client, written from docs/protocol.md alone: node client.mjs HOST PORT NAME
-import { randomBytes } from 'node:crypto'
+// A tcpnet client, written from docs/protocol.md alone: node client.mjs HOST PORT NAME [FINGERPRINT]
+// With the fingerprint that the server prints it is encrypted, and to that server alone.
+import { createHash, randomBytes } from 'node:crypto'
 import net from 'node:net'
 import { stdin as input, stdout } from 'node:process'
 import readline from 'node:readline'
 import { Writable } from 'node:stream'
+import tls from 'node:tls'
 
-const [host, port, name] = process.argv.slice(2)
+const [host, port, name, fingerprint] = process.argv.slice(2)
 const MAX_FRAME = 65536 // bytes, with the newline
 // Control, format and unpaired characters are made visible; joiners stay between letters.
 const HOSTILE = new RegExp('(?![\\n\\u200c\\u200d])[\\p{Cc}\\p{Cf}\\p{Cs}\\u2028\\u2029]' +
@@ -19,7 +21,7 @@ let rest = Buffer.alloc(0) // the start of a frame
 const typed = [] // lines that wait for a question
 const parts = new Map() // texts that go on, by kind: others may speak in between
 
-const socket = net.connect(Number(port), host)
+let socket = net.connect(Number(port), host)
 const send = (type, body) => socket.write(JSON.stringify({ headers: [{ type, body }] }) + '\n')
 const terminal = Boolean(input.isTTY && stdout.isTTY)
 const isSecret = () => question?.['res-type'] === 'secret'
@@ -46,7 +48,30 @@ function answer() {
 }
 const end = (reason, status) => stdout.write(`\n${clean(reason)}\n`, () => process.exit(status))
 
+// 140 bits of the SHA-256 of the public key, in base 32 with the digits a-z2-7.
+function fingerprintOf(publicKey) {
+  const hash = createHash('sha256').update(publicKey.export({ type: 'spki', format: 'der' }))
+  const digits = BigInt(`0x${hash.digest('hex').slice(0, 35)}`).toString(32).padStart(28, '0')
+  const letters = digits.replace(/./g, c => 'abcdefghijklmnopqrstuvwxyz234567'[parseInt(c, 32)])
+  return letters.match(/.{4}/g).join('-')
+}
+function encrypt() {
+  if (rest.length) return end('Something follows `secure` in clear.', 1)
+  socket.removeAllListeners()
+  // The key says who this is; its certificate need not be signed by anybody.
+  socket = tls.connect({ socket, minVersion: 'TLSv1.2', rejectUnauthorized: false }, () => {
+    const found = fingerprintOf(socket.getPeerX509Certificate().publicKey)
+    if (found === fingerprint) return hello()
+    socket.destroy()
+    end(`This server has another key: ${found}`, 1)
+  })
+  listen()
+}
+const isClear = () => fingerprint && !socket.encrypted // nothing is shown or asked by then
+const hello = () => send('hello', { protocol: 1, agent: 'client.mjs/1', 'id-key': name })
+
 const take = { __proto__: null, // a type that is missing here is from a newer server: ignored
+  secure() { if (isClear()) encrypt() },
   welcome({ name, 'client-id': id }) {
     show(`Client Name: ${name}\nClient ID: ${id}`)
     send('status', { ok: true })
@@ -61,11 +86,16 @@ const take = { __proto__: null, // a type that is missing here is from a newer s
   ping({ t }) { send('pong', { t }) },
   bye({ reason, kind }) { end(reason, kind === 'quit' ? 0 : 1) } }
 
-socket.on('data', data => {
+const listen = () => socket.on('data', data => {
   heard = performance.now()
   rest = Buffer.concat([rest, data])
-  for (let at; (at = rest.indexOf(10)) >= 0 && at < MAX_FRAME; rest = rest.subarray(at + 1)) {
-    for (const item of JSON.parse(rest.subarray(0, at)).headers) take[item.type]?.(item.body ?? {})
+  for (let at; (at = rest.indexOf(10)) >= 0 && at < MAX_FRAME;) {
+    const line = rest.subarray(0, at)
+    rest = rest.subarray(at + 1)
+    for (const { type, body } of JSON.parse(line).headers) {
+      if (isClear() && type !== 'secure' && type !== 'bye') return end('Not encrypted.', 1)
+      take[type]?.(body ?? {})
+    }
   }
   if (rest.length >= MAX_FRAME) end('The server sent a frame that is too long.', 1)
 }).on('close', () => end('The connection was lost.', 1))
@@ -77,4 +107,5 @@ setInterval(() => {
 }, 5_000)
 keyboard.on('line', line => { typed.push(line); answer() })
 keyboard.on('close', () => { leaving = true; answer() })
-send('hello', { protocol: 1, agent: 'client.mjs/1', 'id-key': name })
+listen()
+fingerprint ? send('secure') : hello()

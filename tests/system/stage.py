@@ -38,7 +38,7 @@ class Stage:
             while line := await self._client.result()[0].readline():
                 for item in json.loads(line)["headers"]:
                     if item["type"] == kind:
-                        body: dict[str, Any] = item["body"]
+                        body: dict[str, Any] = item.get("body", {})
                         return body
         raise AssertionError(f"it hung up before {kind}")
 

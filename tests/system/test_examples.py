@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hub import PATIENCE, Person
+from tests.hub import PATIENCE, Person, Town
 from tests.processes import server
 from tests.system.stage import Stage, stage
 
@@ -80,10 +80,12 @@ class Screen:
 
 
 @asynccontextmanager
-async def running(command: tuple[str, ...], port: int, name: str) -> AsyncIterator[Screen]:
+async def running(
+    command: tuple[str, ...], port: int, name: str, *more: str
+) -> AsyncIterator[Screen]:
     """An example client at a hub; killed at the end if it still runs."""
     process = await asyncio.create_subprocess_exec(
-        *command, "127.0.0.1", str(port), name, stdin=PIPE, stdout=PIPE
+        *command, "127.0.0.1", str(port), name, *more, stdin=PIPE, stdout=PIPE
     )
     try:
         yield Screen(process)
@@ -291,9 +293,73 @@ def test_the_examples_are_short() -> None:
     script = (EXAMPLES / "client.mjs").read_text("utf-8")
     source = (EXAMPLES / "Client.java").read_text("utf-8")
 
-    assert len(script.splitlines()) <= 80
-    assert len(source.splitlines()) <= 180
+    assert len(script.splitlines()) <= 120
+    assert len(source.splitlines()) <= 220
     assert all("'node:" in line for line in script.splitlines() if line.startswith("import"))
     assert all(
-        line.split()[-1].startswith("java.") for line in source.splitlines() if "import " in line
+        line.split()[-1].startswith(("java.", "javax."))
+        for line in source.splitlines()
+        if "import " in line
     )
+
+
+@every_example
+async def test_an_example_reads_the_longest_strings(example: str, commands: Commands) -> None:
+    """Whatever in them is escaped."""
+    words = '\\"\b\f/' * 4_000 + "\\"
+    async with on_stage(commands[example]) as (hub, nina):
+        await hub.hears("hello")
+        hub.says(("print", {"message": words}), ("bye", {"reason": "goodbye", "kind": "quit"}))
+
+        assert await nina.ended() == 0
+        assert nina.shown.count('\\"\ufffd\ufffd/') == 4_000
+
+
+@every_example
+async def test_an_example_is_encrypted_to_the_server_it_was_told_of(
+    example: str, commands: Commands, hub: Town
+) -> None:
+    """By the fingerprint that the server prints; a password goes no other way."""
+    community = hub.hub.community
+    key = community.identity.fingerprint
+
+    async with running(commands[example], hub.port, "Nina", key) as nina:
+        await nina.shows("Client Name: Nina")
+        await nina.shows(MENU)
+        [session] = community.sessions.values()
+        assert session.connection.is_encrypted
+        for line in ("9", "1", "correct horse", "correct horse", "5", "7"):
+            nina.types(line)
+        await nina.shows("Your password is set.")
+
+        assert await nina.ended() == 0
+
+
+@every_example
+async def test_an_example_says_nothing_to_a_server_with_another_key(
+    example: str, commands: Commands, hub: Town
+) -> None:
+    """Not its name, and no question is shown; what the key is instead is."""
+    key = hub.hub.community.identity.fingerprint
+    wrong = f"{'a' if key[0] != 'a' else 'b'}{key[1:]}"
+
+    async with running(commands[example], hub.port, "Nina", wrong) as nina:
+        await nina.shows(key)
+
+        assert await nina.ended() == 1
+        assert MENU not in nina.shown
+        assert not hub.hub.community.sessions
+
+
+@every_example
+async def test_an_example_asks_nothing_in_clear_where_it_was_told_a_key(
+    example: str, commands: Commands
+) -> None:
+    """Somebody in between may answer in clear: that is the end."""
+    async with stage() as made, running(commands[example], made.port, "Nina", "aaaa") as nina:
+        await made.entered()
+        await made.hears("secure")
+        made.says(("input", {"message": "Secret? ", "res-key": "k", "res-type": "secret", "id": 1}))
+
+        assert await nina.ended() == 1
+        assert "Secret?" not in nina.shown

@@ -21,6 +21,8 @@ _FLAGS = {
     "port": ("server", "port"),
     "data_dir": ("server", "data_dir"),
     "cache_dir": ("server", "cache_dir"),
+    "tls_cert": ("server", "tls_cert"),
+    "tls_key": ("server", "tls_key"),
     "log_level": ("server", "log_level"),
 }
 
@@ -55,6 +57,8 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         help="a network inside which pages may be fetched, such as 192.168.1.0/24",
     )
+    parser.add_argument("--tls-cert", metavar="FILE", help="certificate to encrypt with, PEM")
+    parser.add_argument("--tls-key", metavar="FILE", help="its key, PEM (in the same file)")
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"))
     parser.add_argument(
         "--set", metavar="SECTION.KEY=VALUE", action="append", default=[], help="any other setting"
