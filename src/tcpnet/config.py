@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_origin
 
 import msgspec
 from msgspec import Meta, Struct
@@ -13,6 +13,18 @@ from tcpnet.errors import ConfigError
 ENVIRONMENT: Final = "TCPNET_"
 """`TCPNET_ROOMS_HISTORY_LINES=5` sets `rooms.history_lines`."""
 
+
+PRIVATE: Final = (
+    "127.0.0.0/8",
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "169.254.0.0/16",
+    "::1/128",
+    "fc00::/7",
+    "fe80::/10",
+)
+"""Loopback, private and link-local networks: whoever calls from there is at home here."""
 
 Count = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(ge=0)]
@@ -93,6 +105,11 @@ class Cache(Section, frozen=True):
 class Proxy(Section, frozen=True):
     """Fetching pages for people."""
 
+    port: Annotated[int, Meta(ge=0, le=65_535)] | Literal[""] = ""
+    clients: tuple[str, ...] = PRIVATE
+    connections: Count = 1000
+    connections_per_address: Count = 100
+    connect_ports: tuple[Annotated[int, Meta(ge=1, le=65_535)], ...] = (443,)
     allow: tuple[str, ...] = ()
     show_bytes: Count = 1 << 20
     max_bytes: Count = 1 << 30
@@ -198,7 +215,7 @@ def _checked(section: str, key: str, value: Any, source: Source) -> Any:
     kinds = {field.name: field.type for field in msgspec.structs.fields(_section(section))}
     if key not in kinds:
         raise ConfigError(f"{source.name}: there is no setting {section}.{key}")
-    if source.text and kinds[key] == tuple[str, ...]:
+    if source.text and get_origin(kinds[key]) is tuple:
         value = [word.strip() for word in value.split(",") if word.strip()]
     try:
         return msgspec.convert(value, kinds[key], strict=not source.text)

@@ -23,6 +23,7 @@ _FLAGS = {
     "cache_dir": ("server", "cache_dir"),
     "tls_cert": ("server", "tls_cert"),
     "tls_key": ("server", "tls_key"),
+    "proxy_port": ("proxy", "port"),
     "log_level": ("server", "log_level"),
 }
 
@@ -51,6 +52,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cache-dir", metavar="DIR", help="where fetched pages are kept (cache)")
     parser.add_argument("--config", metavar="FILE", type=Path, help="settings file in TOML")
     parser.add_argument("--ephemeral", action="store_true", help="keep everything in memory")
+    parser.add_argument(
+        "--proxy-port",
+        type=int,
+        metavar="N",
+        help="port for browsers, curl, pip and the like (none; 0 takes a free one)",
+    )
     parser.add_argument(
         "--proxy-allow",
         metavar="CIDR",
@@ -120,6 +127,8 @@ async def _until_stopped(settings: "Settings") -> None:
     async with running(settings) as hub:
         for line in _announcement(hub.addresses):
             print(line, flush=True)
+        for host, port in hub.proxy_addresses:
+            print(f"Proxy listening at {host}/{port}", flush=True)
         if any(not is_loopback(host) for host, _ in hub.addresses):
             print(f"The key of this hub is {hub.community.identity.fingerprint}", flush=True)
         await stop.wait()

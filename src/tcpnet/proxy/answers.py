@@ -24,7 +24,9 @@ class Answer:
 
     `length` counts the bytes that the body will have, None if nobody knows; `received` those
     given out so far. `age` is how old a page from the cache is, in seconds; `peer` the numeric
-    address of the origin, "" where it was not asked. `not_stored` completes "Not cached: …" and
+    address of the origin, "" where it was not asked. `lifetime` goes with `age`; `forwarded` is
+    why the origin was asked, in the words of RFC 9211 §2.2, and `is_kept` whether what it said
+    goes into the cache. `not_stored` completes "Not cached: …" and
     is final when the body has ended; None for what is kept, or came from the cache.
     """
 
@@ -38,6 +40,9 @@ class Answer:
     peer: str = ""
     not_stored: str | None = None
     received: int = 0
+    lifetime: float | None = None
+    forwarded: str = ""
+    is_kept: bool = False
 
     @property
     def from_cache(self) -> bool:

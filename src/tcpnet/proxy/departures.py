@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Protocol, Self
 
-from tcpnet.proxy.entry import Credentials, Entry, Fields, Head, PageRequest
+from tcpnet.proxy.entry import Credentials, Entry, Fields, Head, OnInterim, PageRequest
 from tcpnet.proxy.failures import FetchError
 from tcpnet.proxy.fields import index
 from tcpnet.proxy.flights import Flight, Landing, OriginReply
@@ -41,6 +41,7 @@ class Origins(Protocol):
         body: bytes | AsyncIterable[bytes] | None = None,
         *,
         credentials: Credentials | None = None,
+        on_interim: OnInterim | None = None,
     ) -> AbstractAsyncContextManager[OriginReply]:
         """Send one request; leaving the context ends it. Raises FetchError."""
         ...
@@ -124,6 +125,7 @@ class Departures:
             request.fields,
             request.body,
             credentials=request.credentials,
+            on_interim=request.on_interim,
         )
         async with sending as reply:
             head = Head(reply.status, reply.reason, reply.fields, requested_at, self._clock())

@@ -60,7 +60,7 @@ def of_head(error: Exception, host: str) -> FetchError:
             reason = str(getattr(error.os_error, "reason", ""))
             return TlsFailed(host, _TLS.get(reason, "the two ends could not agree"))
         case aiohttp.ClientConnectorError():
-            return _dial(error.os_error, host)
+            return of_dial(error.os_error, host)
         case aiohttp.ClientResponseError():
             return HeadTooLarge(host) if _is_too_large(error) else MalformedAnswer(host)
         case aiohttp.ServerDisconnectedError():
@@ -79,7 +79,8 @@ def of_body(error: Exception, host: str, received: int, expected: int | None) ->
     return EndedEarly(host, received, expected)
 
 
-def _dial(error: OSError, host: str) -> FetchError:
+def of_dial(error: OSError, host: str) -> FetchError:
+    """Return why no connection came about."""
     match error:
         case Forbidden():
             return ForbiddenAddress(host, error.address, error.port, error.why, error.setting)

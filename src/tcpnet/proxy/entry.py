@@ -1,10 +1,12 @@
 """The nouns the parts of the web proxy hand each other: a request for a page, a stored response."""
 
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass, field
 
 Fields = tuple[tuple[str, str], ...]
 """Field names and values as received (latin-1 text): order, case and duplicates are kept."""
+
+OnInterim = Callable[[int, str, Fields], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ class PageRequest:
 
     `client` is the address that the origin may learn; None keeps it private. `default_lifetime`
     (seconds) is how long a 200 that says nothing of freshness may be used; 0 keeps to RFC 9111.
-    Without `caching` the stored pages are neither read nor written.
+    Without `caching` the stored pages are neither read nor written. `on_interim` is told of the
+    answers (1xx) that come before the one to this request: status, reason, fields.
     """
 
     method: str
@@ -61,3 +64,4 @@ class PageRequest:
     client: str | None = None
     caching: bool = True
     default_lifetime: float = 0.0
+    on_interim: OnInterim | None = None

@@ -1,6 +1,7 @@
 """Requests to origins: one pool of guarded connections, bodies streamed, bytes left as they are."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,14 +13,14 @@ import aiohttp
 from yarl import URL
 
 from tcpnet.proxy import credentials as proof
-from tcpnet.proxy import diagnosis, routes, wire
+from tcpnet.proxy import diagnosis, dialling, routes, wire
 from tcpnet.proxy import fields as http
-from tcpnet.proxy.entry import Credentials, Fields
+from tcpnet.proxy.entry import Credentials, Fields, OnInterim
 from tcpnet.proxy.failures import EndedEarly, Stage
 from tcpnet.proxy.guard import Guard
 from tcpnet.proxy.patience import Patience, Progress
 from tcpnet.proxy.resolver import Lookup, Resolver, look_up
-from tcpnet.proxy.responses import Response
+from tcpnet.proxy.responses import Response, interim
 
 Body = bytes | AsyncIterable[bytes] | None
 
@@ -98,6 +99,11 @@ class Fetcher:
             answers = ()
         return routes.own_address(answers)
 
+    async def connect(self, host: str, port: int) -> socket.socket:
+        """Return a bare connection to a site on a port that is open. Raises FetchError."""
+        seconds = self._patience.connect
+        return await dialling.connected(self.guard, self._resolver, host, port, seconds)
+
     @asynccontextmanager
     async def send(
         self,
@@ -107,17 +113,20 @@ class Fetcher:
         body: Body = None,
         *,
         credentials: Credentials | None = None,
+        on_interim: OnInterim | None = None,
     ) -> AsyncGenerator["Reply", None]:
         """Send one request; leaving the context ends it, whether it was read to the end or not.
 
         `url` is absolute and goes on the wire byte for byte; `fields` too, less those of one
         connection and Host, which the URL decides. `credentials` go out as Basic, and once more
-        as the answer to a Digest challenge if the body can be sent again. Raises FetchError,
-        also while the reply is iterated, and UserError for credentials that cannot be any.
+        as the answer to a Digest challenge if the body can be sent again. `on_interim` is told
+        of answers that come before (1xx, less 100). Raises FetchError, also while the reply is
+        iterated, and UserError for credentials that cannot be any.
         """
         if credentials is not None:
             proof.check(credentials)
             fields = http.replaced(fields, "Authorization", proof.basic(credentials))
+        interim.set(on_interim)
         async with self._exchange(method, url, fields, body) as reply:
             answer = _digest(credentials, reply, method, url, body)
             if answer is None:

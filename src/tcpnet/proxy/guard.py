@@ -96,10 +96,14 @@ class Guard:
 
     def check(self, host: str, port: int) -> None:
         """Raise `Forbidden` unless this numeric address may be dialled on this port."""
-        address = ip_address(host.partition("%")[0])
         if port not in (80, 443) and port < 1024:
             words = f"would be asked on port {port} (allowed are 80, 443 and those above 1023)"
             raise Forbidden(host, port, words, None)
+        self.check_address(host, port)
+
+    def check_address(self, host: str, port: int) -> None:
+        """Raise `Forbidden` unless this numeric address may be dialled on a port that is open."""
+        address = ip_address(host.partition("%")[0])
         if port in self.own_ports and _is_here(address):
             raise Forbidden(host, port, "is this hub", None)
         inner = embedded(address)

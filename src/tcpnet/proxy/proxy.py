@@ -111,6 +111,11 @@ class WebProxy:
         """How many requests are on their way to origins."""
         return len(self._parts.departures)
 
+    @property
+    def via(self) -> str:
+        """This hub's mark in Via, under a name that is new at each start."""
+        return f"1.1 {self._parts.departures.pseudonym}"
+
     async def settled(self) -> None:
         """Wait until nothing is on its way any more."""
         await self._parts.departures.settled()
@@ -139,6 +144,7 @@ class _Visit:
         self._asked = index(request.fields)
         self._missed: set[Flight] = set()
         self._alone = False
+        self._forwarded_for = "miss"
 
     async def answer(self) -> Answer:
         """Return the answer, however many attempts it takes."""
@@ -157,8 +163,26 @@ class _Visit:
         readers = await self._matching()
         entries = [reader.entry for reader in readers]
         plan = decide(self._request, entries, self._parts.clock(), self._parts.rules)
+        if isinstance(plan, Forward):
+            self._forwarded_for = self._cause(plan)
         entry = None if isinstance(plan, Absent) else plan.entry
         return next((reader for reader in readers if reader.entry is entry), None), plan
+
+    def _cause(self, plan: Forward) -> str:
+        """Say why the origin is asked (RFC 9211 §2.2)."""
+        request, parts = self._request, self._parts
+        if request.method not in ("GET", "HEAD"):
+            return "method"
+        if not request.caching:
+            return "bypass"
+        if plan.entry is not None:
+            seen = view(plan.entry, parts.rules)
+            fresh = seen.lifetime_for(request.default_lifetime) > seen.age(parts.clock())
+            return "request" if fresh and not seen.must_validate else "stale"
+        pages = parts.pages.variants(request.url)
+        if any(fits(page.vary, self._asked) for page in pages):
+            return "request"
+        return "vary-miss" if pages else "uri-miss"
 
     async def _matching(self) -> list[Reader]:
         """Open the stored responses that were selected by a request like this."""
@@ -275,7 +299,10 @@ class _Visit:
         stop = part.start if self._request.method == "HEAD" else part.stop
         body = await self._closing(_whole(reader.chunks(part.start, stop)))
         length = stop - part.start
-        return Answer(part.status, part.reason, part.fields, source, body, length, age)
+        answer = Answer(part.status, part.reason, part.fields, source, body, length, age)
+        lifetime = view(entry, self._parts.rules).lifetime_for(self._request.default_lifetime)
+        answer.lifetime, answer.forwarded = lifetime, self._forwarded_for
+        return answer
 
     async def _passed_on(
         self, flight: Flight, landing: Landing, fields: Fields, source: Source
@@ -284,6 +311,7 @@ class _Visit:
         length = 0 if self._request.method == "HEAD" else reply.length
         answer = Answer(head.status, head.reason, fields, source, aiter(reply), length)
         answer.peer, answer.not_stored = reply.peer, landing.not_stored
+        answer.forwarded, answer.is_kept = self._forwarded_for, writer is not None
         if writer is not None:
             try:
                 follower = self._held.enter_context(writer.follow())

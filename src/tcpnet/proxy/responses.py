@@ -2,10 +2,18 @@
 
 import asyncio
 import ssl
+from contextvars import ContextVar
 from typing import Any, Self
 
 import aiohttp
 from aiohttp.connector import Connection
+from aiohttp.http_exceptions import HttpProcessingError
+
+from tcpnet.proxy.entry import OnInterim
+from tcpnet.proxy.wire import harmless, incoming
+
+interim: ContextVar[OnInterim | None] = ContextVar("interim", default=None)
+"""Whom the running request tells of answers that come before the one to it."""
 
 
 class Response(aiohttp.ClientResponse):
@@ -29,6 +37,8 @@ class Response(aiohttp.ClientResponse):
         self._tls = transport.get_extra_info("ssl_object")
         self.peer = (transport.get_extra_info("peername") or ("",))[0]
         self._lost = wire.closed
+        if (on_interim := interim.get()) is not None:
+            await self._pass_interim(wire, on_interim)
         await super().start(connection)
         if self._lost is not None:
             self._lost.add_done_callback(self._on_lost)
@@ -41,6 +51,20 @@ class Response(aiohttp.ClientResponse):
             self._lost.remove_done_callback(_take)
             self._lost.add_done_callback(_take)  # or the loop reports what nobody asked for
         super().close()
+
+    async def _pass_interim(self, wire: Any, on_interim: OnInterim) -> None:
+        """Tell of the answers before the last one, which is put back for aiohttp to read."""
+        while True:
+            try:
+                message, payload = await wire.read()
+            except HttpProcessingError:
+                return  # raised again when aiohttp reads
+            if not 100 <= message.code < 200 or message.code == 101:
+                wire.feed_data((message, payload))
+                return
+            if message.code > 101:
+                reason = harmless((message.reason or "").encode(errors="surrogateescape"))
+                on_interim(message.code, reason, incoming(message.raw_headers))
 
     @property
     def broke_off(self) -> bool:

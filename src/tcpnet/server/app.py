@@ -4,8 +4,8 @@ import asyncio
 import errno
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,11 +40,15 @@ from tcpnet.protocol.items import Bye, FromClient
 from tcpnet.proxy.fetcher import Fetcher
 from tcpnet.proxy.guard import Guard, Network, network
 from tcpnet.proxy.pages import Limits, PageStore
+from tcpnet.proxy.port.listener import ProxyPort
+from tcpnet.proxy.port.service import Service
 from tcpnet.proxy.proxy import WebProxy
 from tcpnet.server import control, wording
 from tcpnet.server.community import Community
+from tcpnet.server.door import OpenDoor
 from tcpnet.server.operating import Operating
 from tcpnet.server.people import run_session
+from tcpnet.server.porch import own_page
 from tcpnet.server.tasks import Spawn, owned
 
 # People who are told at once why they cannot come in; more are hung up on without a word.
@@ -59,6 +63,7 @@ class Hub:
 
     addresses: tuple[tuple[str, int], ...]
     community: Community
+    proxy_addresses: tuple[tuple[str, int], ...] = ()
 
 
 @asynccontextmanager
@@ -72,9 +77,13 @@ async def running(
     """
     async with AsyncExitStack() as house:
         listener = house.enter_context(await _bound(settings))
+        port = await _bound_port(settings)
+        addresses = port.addresses if port else ()
+        if port:
+            house.callback(port.close)
         broker = await house.enter_async_context(_broker(settings))
-        guard = Guard(_networks(settings))
-        guard.own_ports.update(port for _, port in listener.addresses)
+        guard = Guard(_networks("proxy.allow", settings.proxy.allow))
+        guard.own_ports.update(number for _, number in (*listener.addresses, *addresses))
         origins = await house.enter_async_context(fetcher(guard))
         pages = await house.enter_async_context(await _pages(settings, broker, house))
         web = await house.enter_async_context(WebProxy(pages, origins))
@@ -102,7 +111,10 @@ async def running(
             max_stall=limits.stall_seconds or None,
             max_frame=limits.frame_bytes,
         )
-        yield Hub(listener.addresses, community)
+        if port:
+            service = _service(settings, community)
+            await house.enter_async_context(port.serving(service, pages))
+        yield Hub(listener.addresses, community, addresses)
 
 
 def _pulse(settings: Settings) -> Pulse:
@@ -166,11 +178,11 @@ async def _pages(settings: Settings, broker: Broker, house: AsyncExitStack) -> P
     )
 
 
-def _networks(settings: Settings) -> list[Network]:
+def _networks(setting: str, texts: Iterable[str]) -> list[Network]:
     try:
-        return [network(text) for text in settings.proxy.allow]
+        return [network(text) for text in texts]
     except ValueError as error:
-        raise ConfigError(f"proxy.allow: {error}") from error
+        raise ConfigError(f"{setting}: {error}") from error
 
 
 async def _community(
@@ -275,11 +287,36 @@ def _door(settings: Settings, community: Community, spawn: Spawn) -> Accept:
     return accept
 
 
+def _service(settings: Settings, community: Community) -> Service:
+    """What the proxy port works with."""
+    proxy = settings.proxy
+    doorway = Doorway(proxy.connections, proxy.connections_per_address)
+    clients = _networks("proxy.clients", proxy.clients)
+    door = OpenDoor(clients, doorway, community.bans)
+    return Service(
+        community.web, door, own_page, community.origins.connect, frozenset(proxy.connect_ports)
+    )
+
+
 async def _bound(settings: Settings) -> Listener:
     """Take the port before anything else is touched."""
-    host, port = settings.server.host, settings.server.port
+    with _telling(settings.server.host, settings.server.port):
+        return await Listener.bind(settings.server.host, settings.server.port)
+
+
+async def _bound_port(settings: Settings) -> ProxyPort | None:
+    """Take the proxy port, if there is to be one."""
+    if isinstance(settings.proxy.port, str):
+        return None
+    with _telling(settings.server.host, settings.proxy.port):
+        return await ProxyPort.bind(settings.server.host, settings.proxy.port)
+
+
+@contextmanager
+def _telling(host: str, port: int) -> Iterator[None]:
+    """Say in words why a port cannot be had."""
     try:
-        return await Listener.bind(host, port)
+        yield
     except OSError as error:
         why = "it is in use already" if error.errno == errno.EADDRINUSE else error.strerror
         raise ConfigError(f"cannot listen at {host}/{port}: {why}") from error

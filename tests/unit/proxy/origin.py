@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
 
 from tcpnet.proxy.dates import http_date_text
-from tcpnet.proxy.entry import Credentials, Fields, PageRequest
+from tcpnet.proxy.entry import Credentials, Fields, OnInterim, PageRequest
 from tcpnet.proxy.failures import FetchError
 from tcpnet.proxy.fields import combined
 from tests.unit.proxy.messages import NOW, URL, fields
@@ -111,10 +111,12 @@ class Origin:
         body: bytes | AsyncIterable[bytes] | None = None,
         *,
         credentials: Credentials | None = None,
+        on_interim: OnInterim | None = None,
     ) -> AsyncGenerator[Reply, None]:
         """Answer as the next script says."""
         async with self._asked:
-            self.requests.append(PageRequest(method, url, fields, body, credentials))
+            asked = PageRequest(method, url, fields, body, credentials, on_interim=on_interim)
+            self.requests.append(asked)
             self._asked.notify_all()
         script = self._scripts[url].pop(0)
         if isinstance(script, FetchError):

@@ -1,0 +1,35 @@
+"""Who asks at the port: whether he may, and what he chose for his requests."""
+
+from typing import NamedTuple, Protocol
+
+from tcpnet.proxy.port.refusals import Refused
+
+
+class Asker(NamedTuple):
+    """What holds for one client's requests, as in the menu.
+
+    `caching`: pages are kept and taken from the cache. `private`: sites do not learn his address.
+    """
+
+    caching: bool = True
+    private: bool = True
+
+
+class Door(Protocol):
+    """Decides who comes in; made where people are known."""
+
+    def admit(self, address: str) -> Refused | None:
+        """Count a connection in from this numeric address; why not, if it may not come in."""
+        ...
+
+    def leave(self, address: str) -> None:
+        """Count a connection out."""
+        ...
+
+    def known(self, credentials: str | None) -> Asker | None:
+        """Whose credentials these are, if that can be told at once."""
+        ...
+
+    async def asker(self, credentials: str | None, address: str) -> Asker:
+        """Whose credentials these are. Raises Refused (407) for nobody's."""
+        ...

@@ -1,0 +1,108 @@
+"""What the port says: heads of responses, and how their bodies are framed (RFC 9112 §6)."""
+
+from http import HTTPStatus
+from typing import Final
+
+from tcpnet.proxy.dates import http_date_text
+from tcpnet.proxy.entry import Fields
+from tcpnet.proxy.fields import without
+from tcpnet.proxy.port.heads import RequestHead
+from tcpnet.proxy.port.refusals import Refused
+
+CACHE: Final = "tcpnet"
+"""How this cache calls itself in Cache-Status (RFC 9211)."""
+
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+_PHRASES: Final = {int(status): status.phrase for status in HTTPStatus}
+_BODILESS: Final = frozenset({204, 304})
+
+
+def encoded_head(status: int, reason: str, fields: Fields) -> bytes:
+    """Write a status line and fields, which hold nothing that could end a line."""
+    lines = [f"HTTP/1.1 {status} {reason or _PHRASES.get(status, '')}"]
+    lines += [f"{name}: {value}" for name, value in fields]
+    lines.append("\r\n")
+    return "\r\n".join(lines).encode("latin-1", "replace")
+
+
+class Framed:
+    """One response to one request: its head, then its body in the framing the client can read.
+
+    `length` counts the body's bytes where they are known. `keeps_alive` tells whether the
+    connection may go on behind it.
+    """
+
+    def __init__(
+        self,
+        head: RequestHead,
+        status: int,
+        reason: str,
+        fields: Fields,
+        length: int | None,
+        *,
+        keeps_alive: bool,
+    ) -> None:
+        self._length = length
+        self._has_body = head.method != "HEAD" and status not in _BODILESS
+        self._chunked = self._has_body and length is None and head.is_1_1
+        self.keeps_alive = keeps_alive and (
+            not self._has_body or length is not None or self._chunked
+        )
+        self.head = encoded_head(status, reason, (*fields, *self._framing(head, length)))
+
+    def _framing(self, head: RequestHead, length: int | None) -> Fields:
+        made: list[tuple[str, str]] = []
+        if self._chunked:
+            made.append(("Transfer-Encoding", "chunked"))
+        elif self._has_body and length is not None:
+            made.append(("Content-Length", str(length)))
+        if not self.keeps_alive:
+            made.append(("Connection", "close"))
+        elif not head.is_1_1:
+            made.append(("Connection", "keep-alive"))
+        return tuple(made)
+
+    def piece(self, data: bytes) -> bytes:
+        """Return a piece of the body as it goes on the wire."""
+        if not self._has_body or not data:
+            return b""
+        return b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
+
+    @property
+    def ends_with_connection(self) -> bool:
+        """Whether only the end of the connection ends the body."""
+        return self._has_body and not self._chunked and self._length is None
+
+    @property
+    def end(self) -> bytes:
+        """What ends the body."""
+        return b"0\r\n\r\n" if self._chunked else b""
+
+
+def refusal(
+    head: RequestHead | None, refused: Refused, via: str, now: float, *, keeps_alive: bool
+) -> Framed:
+    """Return the response that says in one sentence why there is no other."""
+    fields = (
+        ("Date", http_date_text(now)),
+        *refused.fields,
+        ("Content-Type", "text/plain; charset=utf-8"),
+        ("Cache-Control", "no-store"),
+        ("Cache-Status", f"{CACHE}; detail=refused"),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Via", via),
+    )
+    asked = head or RequestHead("GET", "/", True, (), {})
+    body_length = len(sentence(refused))
+    return Framed(asked, refused.status, "", fields, body_length, keeps_alive=keeps_alive)
+
+
+def sentence(refused: Refused) -> bytes:
+    """Return the body that goes with a refusal."""
+    return f"{refused}\n".encode(errors="replace")
+
+
+def unframed(fields: Fields) -> Fields:
+    """Return the fields less the length, which the port writes itself."""
+    return without(fields, {"content-length"})

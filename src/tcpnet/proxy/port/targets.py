@@ -1,0 +1,104 @@
+"""What a request is for: a page of some site, a tunnel, or this hub itself (RFC 9112 §3.2)."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+from urllib.parse import urlsplit
+
+from tcpnet.errors import UserError
+from tcpnet.proxy import targets
+from tcpnet.proxy.port.heads import RequestHead
+from tcpnet.proxy.port.refusals import Malformed, Refused
+
+MAPPED: Final = "/+/"
+"""What comes before the address of a page for programs that know nothing of proxies."""
+
+_ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+# Programs that tidy paths make one slash of two.
+_MAPPED: Final = re.compile(r"/\+/(https?):/{1,2}(?=[^/])", re.IGNORECASE)
+_AUTHORITY: Final = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
+# Longer addresses are rare, and would fill the memory of those that are not.
+_REMEMBERED: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class PageTarget:
+    """A page under its normalised address; `mapped` where it was asked for under `/+/`."""
+
+    url: str
+    mapped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TunnelTarget:
+    """The two ends of a tunnel: here, and there."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTarget:
+    """Something of this hub itself."""
+
+    path: str
+
+
+Target = PageTarget | TunnelTarget | OwnTarget
+
+
+def read(head: RequestHead) -> Target:
+    """Return what a request is for. Raises Refused."""
+    target = head.target
+    if head.method == "CONNECT":
+        return _tunnel(target)
+    if target.startswith("/"):
+        return _origin_form(target)
+    if target == "*" and head.method == "OPTIONS":
+        return OwnTarget("*")
+    return PageTarget(page(target))
+
+
+def page(target: str) -> str:
+    """Return the normalised address of an absolute target. Raises Refused."""
+    if len(target) <= _REMEMBERED:
+        return _page(target)
+    return _page.__wrapped__(target)
+
+
+@lru_cache(maxsize=4096)
+def _page(target: str) -> str:
+    if not _ABSOLUTE.match(target) or "#" in target:
+        raise Malformed("A proxy is asked for a whole address, as in GET http://example.com/.")
+    if not target.lower().startswith(("http://", "https://")):
+        raise Refused(400, "Only http:// and https:// can be fetched.")
+    try:
+        return targets.checked(target)
+    except UserError as error:
+        raise Refused(400, _sentence(error)) from error
+
+
+def _origin_form(target: str) -> Target:
+    found = _MAPPED.match(target)
+    if found:
+        return PageTarget(page(f"{found[1]}://{target[found.end() :]}"), mapped=True)
+    if target.startswith(MAPPED):
+        raise Refused(400, "Write a whole address behind /+/, as in /+/https://example.com/.")
+    return OwnTarget(target.partition("?")[0])
+
+
+def _tunnel(target: str) -> TunnelTarget:
+    if not _AUTHORITY.fullmatch(target):
+        raise Malformed("A tunnel is asked for as host:port, as in CONNECT example.com:443.")
+    try:
+        # Under https a port of 443 is left out; what stays is what was asked for.
+        found = urlsplit(targets.checked(f"https://{target}/"))
+    except UserError as error:
+        raise Refused(400, _sentence(error), final=True) from error
+    return TunnelTarget((found.hostname or ""), found.port or 443)
+
+
+def _sentence(error: UserError) -> str:
+    words = str(error)
+    return f"{words[:1].upper()}{words[1:].rstrip('.')}."
