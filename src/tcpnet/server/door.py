@@ -1,6 +1,7 @@
 """Who comes in at the proxy port: from which networks, how many, and as whom."""
 
 import ipaddress
+import time
 from collections.abc import Iterable
 
 from tcpnet.chat.bans import Bans
@@ -27,8 +28,8 @@ class OpenDoor:
         if not self._is_near(address):
             words = "This proxy is not for your address (the operator can allow it: proxy.clients)."
             return Refused(403, words, final=True)
-        if (full := self._doorway.refusal(address)) is not None:
-            return Refused(503, f"{full[:1].upper()}{full[1:]}.", final=True)
+        if (full := self._doorway.refusal(address, time.monotonic())) is not None:
+            return Refused(503, f"{full.words[:1].upper()}{full.words[1:]}.", final=True)
         self._doorway.enter(address)
         return None
 
