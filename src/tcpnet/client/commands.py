@@ -54,7 +54,9 @@ def show_help(desk: Desk, _argument: str = "") -> str:
 def _search(desk: Desk, needle: str) -> str:
     if not needle:
         raise UserError("/search TEXT")
-    return "" if desk.view.search(needle, desk.forth) else f"nowhere: {needle}"
+    if desk.search(needle):
+        return ""
+    raise UserError(f"nowhere: {needle}")
 
 
 def _unread(desk: Desk, _argument: str) -> str:
@@ -147,7 +149,7 @@ def _number(argument: str, usage: str) -> int:
 
 COMMANDS: Final = (
     Command("/help", "", "keys and words", show_help),
-    Command("/search", "TEXT", "go to the last line that holds it", _search, needs_pane=True),
+    Command("/search", "TEXT", "search for it, as ^F does", _search, needs_pane=True),
     Command(
         "/unread",
         "",

@@ -16,19 +16,21 @@ from tcpnet.client.posting import Posting
 from tcpnet.client.question import Question
 from tcpnet.client.recall import Recall, kind_of
 from tcpnet.client.saving import Saving
-from tcpnet.client.screen import Piece, Screen, State
+from tcpnet.client.screen import File, Piece, Screen, State
 from tcpnet.client.scrollback import Page, Scrollback
 from tcpnet.client.talk import Talk
 from tcpnet.client.view import View
 from tcpnet.client.width import cells
 from tcpnet.errors import UserError
-from tcpnet.protocol.items import File, FromClient, Reply
+from tcpnet.protocol.items import FromClient, Get, Reply
 from tcpnet.text import clean
 
 HELD: Final = 16
 """Lines typed ahead of their questions."""
 LATE: Final = 0.3
 """Seconds after which a line on its way is shown as such."""
+_NUMBER: Final = 8
+"""Cells that the answer needs where a number is asked; any other needs half of the line."""
 _LONG: Final = 4096
 """Characters of a line of a page, at most: longer ones are cut, so that one can be laid out."""
 
@@ -66,6 +68,7 @@ class Desk:
     ) -> None:
         """Take a seat; `obey` does a slash word of ours and says a sentence or raises UserError."""
         self.screen = screen
+        screen.on_piece = self._store
         self.way = way
         self.talk = talk
         self.bell = bell
@@ -153,8 +156,8 @@ class Desk:
                         ring = self.bell.rings(event, self.clock()) or ring
                 case State():
                     self._changed(event)
-                case Piece():
-                    self._store(event)
+                case File():
+                    self.note(f"{event.name}, {event.size:,} bytes: /save FILE writes it")
                 case Question():
                     pass  # the screen has the last one
         if self.screen.gone:
@@ -253,6 +256,16 @@ class Desk:
         """Search what is on the screen."""
         self.find = self.find or Find(self.view, self.forth)
 
+    def search(self, needle: str) -> bool:
+        """Begin a search with this, unless it is nowhere; whether it was found."""
+        self.begin_find()
+        assert self.find is not None
+        self.find.type(needle)
+        found = not self.find.trouble
+        if not found:
+            self.end_find(stay=False)
+        return found
+
     def find_again(self, step: int) -> None:
         """Go to an older match with -1, to a newer one with 1."""
         if self.find:
@@ -275,7 +288,7 @@ class Desk:
 
     def pull(self, file: File, name: str) -> None:
         """Begin to save an offered file; raises UserError."""
-        self.saving = Saving(file, name)
+        self.saving = Saving(file, name, self.clock())
         self.way.send(self.screen.get(file.id))
 
     def _ask(self, question: Question | None) -> None:
@@ -285,10 +298,13 @@ class Desk:
         if question is None or question.id == known:
             return
         self._asked_above = None
+        if question.keep:
+            self.talk.view.go_on()
         if question.keep and self._aside and not self.paste:
             self.paste, self._aside = Paste(tuple(self._aside)), []
         width = self.talk.view.layout.width
-        if width and cells(question.prompt) > width // 2:
+        room = max(width // 2, width - _NUMBER) if question.whole else width // 2
+        if width and cells(question.prompt) > room:
             self._asked_above = self.talk.view.append(Entry(message=question.prompt))
 
     def _answer(self, text: str) -> bool:
@@ -328,6 +344,7 @@ class Desk:
             self.talk.view.extend(self._asked_above, shown)
         else:
             self.talk.add(Entry(message=question.prompt + shown, at=self.wall()))
+        self.talk.view.lead()
 
     def _hold(self, text: str) -> bool:
         if len(self.held) == HELD:
@@ -387,19 +404,25 @@ class Desk:
         if state.phase == "connecting" and not self._greeted:
             self._greeted = True
             self.note(f"connecting to {self.screen.address}")
+        if state.phase == "connected" and self.screen.client_id is not None:
+            self.talk.view.lead()
         if state.phase in ("lost", "ended"):
             self._sent_at.clear()
-            self.saving = None
+            if self.saving:
+                self.note(self.saving.cut_off)
+                self.saving = None
 
     def _store(self, piece: Piece) -> None:
+        """Save what has come of a file, and pull more of it: not at the pace of paintings."""
         saving, self.saving = self.saving, None
         if saving is None:
             return
         try:
             if saving.take(piece):
                 self.note(f"saved {saving.name}, {saving.done:,} bytes")
-            else:
-                self.way.send(self.screen.get(saving.file.id, saving.done))
-                self.saving = saving
+                return
         except UserError as error:
             self.note(str(error))
+            return
+        self.way.send(Get(id=saving.file.id, offset=saving.done))
+        self.saving = saving

@@ -92,6 +92,9 @@ class InputLine:
         desk.mid_line = desk.mid_line and desk.clock() - self._typed_at < PAUSE
         if not desk.find:
             self.finding.reset()
+        elif desk.find.needle != self.finding.text:
+            # It was begun by a word with something to look for.
+            self.finding.set_document(Document(desk.find.needle), bypass_readonly=True)
         self.control.buffer = self._due()
         if desk.next_lines and not self.line.text and not desk.paste:
             self._set(desk.next_lines.popleft())
@@ -207,8 +210,11 @@ class InputLine:
             return [("", "> ")]
         return [("", _REVIEW if self._desk.reviewing else steady(self._desk.prompt))]
 
-    def _note_typing(self, _buffer: Buffer) -> None:
+    def _note_typing(self, buffer: Buffer) -> None:
         self._typed_at = self._desk.clock()
+        if buffer.text:
+            # Whoever goes on has read what was asked for before.
+            self._desk.talk.view.go_on()
 
     def _enter(self, buffer: Buffer) -> bool:
         if self._desk.mid_line:

@@ -22,7 +22,20 @@ Span: TypeAlias = tuple[int, int, str]
 
 NAME_ROLES: Final = tuple(f"name-{index}" for index in range(8))
 ROLES: Final = frozenset(
-    {"text", "time", "name", "own", "mention", "earlier", "error", "state", "rule", "fold", "match"}
+    {
+        "text",
+        "time",
+        "name",
+        "own",
+        "mention",
+        "earlier",
+        "error",
+        "state",
+        "rule",
+        "fold",
+        "match",
+        "found",
+    }
     | {"pending", *NAME_ROLES}
 )
 

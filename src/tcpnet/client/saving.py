@@ -23,13 +23,23 @@ def create(name: str, content: bytes = b"") -> Path:
 class Saving:
     """Appends the pieces of one offered file to a new file of this name."""
 
-    def __init__(self, file: File, name: str) -> None:
-        """Begin; raises UserError."""
+    def __init__(self, file: File, name: str, now: float) -> None:
+        """Begin; `now` in seconds of any clock. Raises UserError."""
         self.file = file
         self.name = name
         self.done = 0
         """Bytes written, and the offset of the next piece."""
+        self._began = now
         self._path = create(name)
+
+    @property
+    def cut_off(self) -> str:
+        """What to say where nothing more comes."""
+        return f"{self.name} holds only {self.done:,} of {self.file.size:,} bytes"
+
+    def rate(self, now: float) -> float:
+        """Bytes a second so far."""
+        return self.done / max(now - self._began, 0.001)
 
     def take(self, piece: Piece) -> bool:
         """Write a piece; whether the file is whole now. Raises UserError."""
@@ -43,6 +53,8 @@ class Saving:
         except OSError as error:
             raise UserError(f"cannot write {self.name}: {_reason(error)}") from error
         self.done += len(piece.content)
+        if piece.last and self.done < self.file.size:
+            raise UserError(self.cut_off)
         return piece.last
 
 

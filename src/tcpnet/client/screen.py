@@ -3,7 +3,8 @@
 No UI, no asyncio, no clock. A view reads it like this:
 
     screen.on_change = view.wake            # plain function: something is fresh
-    for event in screen.fresh():            # in order: Entry, Question, State, Piece
+    screen.on_piece = view.store            # the bytes of a file that is pulled, as they come
+    for event in screen.fresh():            # in order: Entry, Question, State, File
         ...
     screen.question, screen.state, screen.progress, screen.files    # how things stand
     link.send(screen.answer("hello"))       # the answer to the open question
@@ -41,7 +42,7 @@ from tcpnet.protocol.items import (
 )
 from tcpnet.text import clean, size
 
-__all__ = ["Entry", "Event", "Phase", "Piece", "Question", "Screen", "Sent", "State"]
+__all__ = ["Entry", "Event", "File", "Phase", "Piece", "Question", "Screen", "Sent", "State"]
 
 Phase: TypeAlias = Literal["connecting", "greeting", "connected", "lost", "ended"]
 
@@ -82,13 +83,17 @@ class Piece(Struct, frozen=True):
     last: bool
 
 
-Event: TypeAlias = Entry | Question | State | Piece
+Event: TypeAlias = Entry | Question | State | File
 
 _CONNECTING: Final = State("connecting")
 
 
 def _nothing() -> None:
     """Hear of a change before there is a view."""
+
+
+def _forget(_piece: Piece) -> None:
+    """Hear of bytes that nobody pulls."""
 
 
 def _random_mid() -> str:
@@ -118,6 +123,7 @@ class Screen:
         self.pending: dict[str, Sent] = {}
         """Lines on their way, by their mid, oldest first."""
         self.on_change: Callable[[], None] = _nothing
+        self.on_piece: Callable[[Piece], None] = _forget
         self._new_mid = new_mid
         self._fresh: list[Event] = []
         self._pieces = Pieces()
@@ -183,7 +189,7 @@ class Screen:
         return Cancel(id=self.progress.id) if self.progress else None
 
     def get(self, file_id: int, offset: int = 0) -> Get:
-        """Pull the next piece of an offered file; one at a time. Raises UserError."""
+        """Pull a piece of an offered file; one at a time. Raises UserError."""
         if file_id not in self.files:
             raise UserError(f"there is no file {file_id} any more")
         return Get(id=file_id, offset=offset)
@@ -198,11 +204,11 @@ class Screen:
             case Progress():
                 self._follow(item)
             case File():
-                self.files[item.id] = replace(
-                    item, name=clean(item.name), media_type=clean(item.media_type)
-                )
+                file = replace(item, name=clean(item.name), media_type=clean(item.media_type))
+                self.files[item.id] = file
+                self._fresh.append(file)
             case Data():
-                self._fresh.append(_piece(item))
+                self.on_piece(_piece(item))
             case Welcome():
                 self._enter(item, now)
             case _:

@@ -3,6 +3,7 @@
 Free of any UI toolkit and of any clock.
 """
 
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import Final
@@ -71,6 +72,7 @@ class Scrollback:
         """The id of the oldest entry kept."""
         self._entries: list[Entry] = []
         self._bytes = 0
+        self._lines = array("q")  # said up to each entry's end, so that any part is a difference
         self._mentions: list[int] = []
         self._open: int | None = None
         self._senders: dict[str, str] = {}
@@ -113,6 +115,7 @@ class Scrollback:
             self._mentions.append(id_)
         entry = self._folded(id_, self._lean(entry))
         self._entries.append(entry)
+        self._lines.append((self._lines[-1] if self._lines else 0) + _lines(entry))
         self._bytes += size(entry.message)
         self._trim()
         return id_
@@ -127,15 +130,25 @@ class Scrollback:
             longer = self._folded(id_, replace(last, message=last.message + text))
             self._entries[id_ - self.first] = longer
             self._bytes += size(longer.message) - size(last.message)
+            more = _lines(longer) - _lines(last)
+            for index in range(id_ - self.first, len(self._lines)):
+                self._lines[index] += more
 
     def clear(self) -> None:
         """Forget all; ids go on."""
         self.first = self.end
         self._entries.clear()
+        self._lines = array("q")
         self._mentions.clear()
         self.pages.clear()
         self._bytes = 0
         self.unread = self._open = None
+
+    def lines_after(self, id_: int) -> int:
+        """How many lines the entries after this one have."""
+        if not self.first <= id_ < self.end:
+            return 0
+        return self._lines[-1] - self._lines[id_ - self.first]
 
     def mentions_after(self, id_: int) -> int:
         """How many entries after this one want the person: by name, or by mail."""
@@ -197,6 +210,7 @@ class Scrollback:
     def _drop(self, count: int) -> None:
         self._bytes -= sum(size(entry.message) for entry in self._entries[:count])
         del self._entries[:count]
+        del self._lines[:count]
         self.first += count
         del self._mentions[: bisect_left(self._mentions, self.first)]
         for id_ in [id_ for id_ in self.pages if id_ < self.first]:
@@ -212,6 +226,10 @@ class Scrollback:
             room -= page.bytes
             if room < 0:
                 page.forget()
+
+
+def _lines(entry: Entry) -> int:
+    return entry.message.count("\n") + 1
 
 
 def _head(text: str) -> str:

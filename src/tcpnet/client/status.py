@@ -83,8 +83,9 @@ def _situation(desk: Desk) -> Iterator[str]:
     elif desk.posting:
         yield f"sending {desk.posting.done:,}/{desk.posting.total:,}  ^C stop"
     elif desk.saving:
-        done, whole = _amount(desk.saving.done), _amount(desk.saving.file.size)
-        yield f"saving {desk.saving.name} {done} of {whole}"
+        saving = desk.saving
+        done, whole = _amount(saving.done), _amount(saving.file.size)
+        yield f"saving {saving.name} {done} of {whole} at {_amount(saving.rate(desk.clock()))}/s"
     elif desk.reading:
         yield f"{_below(desk.reading.below)}Esc close"
     elif not desk.view.follows:

@@ -1,5 +1,8 @@
 """What of a scrollback is on the screen: following the end, or held at one row.
 
+What the person has just asked for is held by itself, at its first row, where it is too long for the
+screen: the menu that comes after an answer must not push it out of a small one.
+
 Free of any UI toolkit. Only what is shown is laid out, from the bottom row upwards.
 """
 
@@ -12,6 +15,8 @@ from tcpnet.client.scrollback import Scrollback
 Place: TypeAlias = tuple[int, int]
 """An entry's id and one of its rows."""
 
+_FOUND: Final = {"match": "found"}
+"""Of all matches, those in the entry that a search went to."""
 KEPT_ROWS: Final = 1
 """Rows of the last page that are seen again on the next."""
 
@@ -24,38 +29,57 @@ class View:
         self.layout = Layout(look)
         self.height = 1
         self._held: Place | None = None
-        self._uppermost = self._bottom = -1
+        self._lead: int | None = None
+        self._uppermost = -1
+        self._bottom: Place = -1, 0
         self._jumped: int | None = None
 
     @property
     def follows(self) -> bool:
         """Whether the newest entry is shown as it comes."""
-        return self._held is None
+        return self.place is None
 
     @property
     def below(self) -> int:
-        """Entries newer than the lowest one shown."""
-        return 0 if self.follows else self.scrollback.end - 1 - self._bottom
+        """Lines below the lowest row shown: those of entries, and the rows left of the one cut."""
+        if self.follows:
+            return 0
+        id_, row = self._clamped(self._bottom)
+        return self.scrollback.lines_after(id_) + len(self._rows(id_)) - 1 - row
 
     @property
     def mentions_below(self) -> int:
-        """How many of those name the person."""
-        return 0 if self.follows else self.scrollback.mentions_after(self._bottom)
+        """How many entries below name the person."""
+        return 0 if self.follows else self.scrollback.mentions_after(self._bottom[0])
 
     @property
     def place(self) -> Place | None:
-        """Where the view is held, to come back to; None while it follows."""
-        return self._held
+        """The lowest row while the view is held, to come back to; None while it follows."""
+        if self._held is not None or self._lead is None:
+            return self._held
+        lead = max(self._lead, self.scrollback.first)
+        if lead >= self.scrollback.end:
+            return None
+        bottom = self._down((lead, 0), self.height - 1)
+        return bottom if bottom is not None and bottom < self._last else None
 
     @place.setter
     def place(self, place: Place | None) -> None:
-        self._held, self._jumped = place, None
+        self._held, self._lead, self._jumped = place, None, None
+
+    def lead(self) -> None:
+        """Keep the start of what comes next on the screen, unless the person holds it elsewhere."""
+        self._lead = self.scrollback.end
+
+    def go_on(self) -> None:
+        """Follow again, unless the person holds the view."""
+        self._lead = None
 
     def append(self, entry: Entry) -> int:
-        """Add an entry; what comes while the view is held is unread."""
+        """Add an entry; what comes while the person holds the view is unread."""
         id_ = self.scrollback.append(entry)
         self.layout.forget(id_)
-        if not self.follows and self.scrollback.unread is None:
+        if self._held is not None and self.scrollback.unread is None:
             self.scrollback.unread = id_
         return id_
 
@@ -79,20 +103,22 @@ class View:
         """What is to be seen, at most `height` rows."""
         if not len(self.scrollback):
             return []
-        bottom = self._clamped(self._held) if self._held else self._last
+        held = self.place
+        bottom = self._clamped(held) if held else self._last
         rows = self._upwards(bottom)
-        if len(rows) < self.height and self._held:
+        if len(rows) < self.height and held:
             # The oldest entry is in sight: fill the rest below, so that no row is wasted.
             bottom = self._down(self._top, self.height - 1) or self._last
             rows = self._upwards(bottom)
-        self._bottom = bottom[0]
+        self._bottom = bottom
         return rows
 
     def scroll(self, rows: int) -> None:
         """Go down by this many rows, or up where it is negative."""
         if not len(self.scrollback):
             return
-        place = self._clamped(self._held) if self._held else self._last
+        held = self.place
+        place = self._clamped(held) if held else self._last
         self._jumped = None
         if rows > 0:
             self._hold(self._down(max(place, self._highest or place), rows))
@@ -110,7 +136,7 @@ class View:
 
     def follow(self) -> None:
         """Go to the newest entry and stay with it."""
-        self._held = self._jumped = None
+        self._held = self._lead = self._jumped = None
 
     def show(self, id_: int) -> None:
         """Bring an entry to the middle of the screen."""
@@ -150,7 +176,7 @@ class View:
         """The entry jumped to, or else the lowest one seen."""
         if self._jumped is not None:
             return self._jumped
-        return self.scrollback.end - 1 if self.follows else self._bottom
+        return self.scrollback.end - 1 if self.follows else self._bottom[0]
 
     @property
     def _top(self) -> Place:
@@ -168,12 +194,15 @@ class View:
 
     def _hold(self, place: Place | None) -> None:
         self._held = None if place is None or place >= self._last else place
-        if self.follows:
+        self._lead = None
+        if self._held is None:
             self._jumped = None
 
     def _rows(self, id_: int) -> list[Row]:
         scrollback = self.scrollback
         rows = self.layout.rows(id_, scrollback[id_], scrollback.pages.get(id_))
+        if id_ == self._jumped:
+            rows = [[(_FOUND.get(role, role), text) for role, text in row] for row in rows]
         if id_ == scrollback.unread:
             return [self._unread_rule(scrollback[id_]), *rows]
         return rows

@@ -10,8 +10,11 @@ from tcpnet.client.screen import State
 from tcpnet.protocol.items import Data, File, Get, Print
 from tests.unit.client.seat import (
     CTRL_HOME,
+    ENTER,
     ESCAPE,
+    NOON,
     PAGE_DOWN,
+    UP,
     WELCOME,
     Seat,
     ask,
@@ -90,9 +93,35 @@ async def test_search_goes_to_what_is_found(seat: Seat) -> None:
     await seat.hub(*(said("Bob", f"line {number}") for number in range(100)))
     await seat.enter("/search line 42")
     assert "12:00 Bob> line 42" in seat.lines
+    assert seat.typed == "search: line 42"
+    await seat.press(ENTER)
     await seat.enter("/search nowhere to be seen")
 
     assert "nowhere: nowhere to be seen" in seat.status
+    assert seat.typed == "> /search nowhere to be seen"
+
+
+async def test_what_was_searched_for_is_marked_where_it_is_on_the_screen_already(
+    seat: Seat,
+) -> None:
+    """The one gone to otherwise than the others; the keys go on from it, and back."""
+    await seat.hub(said("Bob", "this one"), said("Bob", "that one"))
+    await seat.enter("/search one")
+    assert marked(seat, "found") == ["that one"]
+    assert marked(seat, "match") == ["this one"]
+    assert "Up older" in seat.status
+    await seat.press(UP)
+    assert marked(seat, "found") == ["this one"]
+    await seat.press(ESCAPE)
+
+    assert marked(seat, "found") == marked(seat, "match") == []
+    assert seat.typed == ">"
+
+
+def marked(seat: Seat, role: str) -> list[str]:
+    """What Bob said in which something is painted in this role."""
+    rows = [row for row in seat.desk.view.rows() if role in {each for each, _ in row}]
+    return ["".join(text for _, text in row).partition("> ")[2] for row in rows]
 
 
 async def test_top_and_end(seat: Seat) -> None:
@@ -179,7 +208,7 @@ async def test_a_folded_page_can_be_read_from_its_top(seat: Seat) -> None:
     assert seat.lines[0] == "row 0"
     await seat.enter("/search row 250")
     assert "row 250" in seat.lines
-    await seat.press(ESCAPE)
+    await seat.press(ENTER, ESCAPE)
 
     assert any("281 more lines" in line for line in seat.lines)
 
@@ -227,9 +256,11 @@ async def test_an_offered_file_is_pulled_piece_by_piece(
     """As bytes, each piece asked for after the last; the status says how far it is."""
     monkeypatch.chdir(tmp_path)
     await seat.hub(File(id=3, name="page", media_type="image/png", size=6))
+    assert "12:00 -- page, 6 bytes: /save FILE writes it" in seat.lines
     await seat.enter("/save logo.png")
+    seat.now += 0.5
     await seat.hub(Data(id=3, offset=0, base64="AAEC"))
-    assert "saving logo.png 3 B of 6 B" in seat.status
+    assert "saving logo.png 3 B of 6 B at 6 B/s" in seat.status
     await seat.hub(Data(id=3, offset=3, base64="/f7/", last=True))
 
     assert [item for item in seat.way.sent if isinstance(item, Get)] == [
@@ -238,6 +269,35 @@ async def test_an_offered_file_is_pulled_piece_by_piece(
     ]
     assert (tmp_path / "logo.png").read_bytes() == bytes([0, 1, 2, 253, 254, 255])
     assert "12:00 -- saved logo.png, 6 bytes" in seat.lines
+
+
+async def test_pieces_are_not_pulled_at_the_pace_of_paintings(
+    seat: Seat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is asked for when the last has come, whatever is on the screen and asked meanwhile."""
+    monkeypatch.chdir(tmp_path)
+    await seat.hub(File(id=3, name="page", media_type="image/png", size=100), ask("Name: ", 2))
+    await seat.hub(ask("Your option: ", 3, local=True))
+    await seat.enter("/save logo.png")
+    await seat.enter("an answer")
+
+    for offset in range(99):
+        seat.screen.on_item(Data(id=3, offset=offset, base64="AA=="), NOON)
+
+    assert len([item for item in seat.way.sent if isinstance(item, Get)]) == 100
+
+
+async def test_a_file_cut_off_by_a_loss_says_how_much_there_is(
+    seat: Seat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody takes a part for the whole."""
+    monkeypatch.chdir(tmp_path)
+    await seat.hub(File(id=3, name="page", media_type="image/png", size=6))
+    await seat.enter("/save logo.png")
+    await seat.hub(Data(id=3, offset=0, base64="AAEC"))
+    await seat.link(State("lost", retry_at=1004.0, reason="reset"))
+
+    assert "12:00 -- logo.png holds only 3 of 6 bytes" in seat.lines
 
 
 async def test_quit_leaves(seat: Seat) -> None:

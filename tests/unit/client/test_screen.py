@@ -441,8 +441,10 @@ def test_offered_files_are_pulled_piece_by_piece() -> None:
     assert screen.files[8].name == "a\u241b .html"
     assert screen.get(8) == Get(id=8, offset=0)
     data = base64.b64encode(b"abc").decode()
+    pulled: list[Piece] = []
+    screen.on_piece = pulled.append
     screen.on_item(Data(id=8, offset=0, base64=data, last=True), 100.0)
-    assert screen.fresh() == [Piece(8, 0, b"abc", True)]
+    assert pulled == [Piece(8, 0, b"abc", True)]
     screen.answer("4")
     with pytest.raises(UserError, match="no file 8"):
         screen.get(8)

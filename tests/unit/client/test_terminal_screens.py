@@ -81,6 +81,30 @@ async def test_the_menu(seat: Seat) -> None:
     )
 
 
+async def test_an_answer_and_a_menu_on_a_small_screen() -> None:
+    """The answer is seen from its first line, what is below is counted; the next key goes on."""
+    async with seated(columns=40, rows=8) as seat:
+        await seat.link(State("connected"))
+        await seat.hub(WELCOME, Print(message=MENU), menu())
+        assert seat.lines[4] == "7. Disconnect from server"
+        await seat.enter("1")
+        await seat.hub(Print(message="Users in server: Alice:50851"), Print(message=MENU), menu(2))
+
+        assert screen(seat) == (
+            "Users in server: Alice:50851\n"
+            "\n"
+            "****** TCP Client-Server Network ******\n"
+            "-----------------------\n"
+            "Options Available:\n"
+            "1. Get user list\n"
+            " Alice | 4 below  ^End follow   F1 help\n"
+            "Your option <enter a number>:"
+        )
+        await seat.press("8")
+        assert seat.lines[4] == "7. Disconnect from server"
+        assert "below" not in seat.status
+
+
 async def test_a_room(seat: Seat) -> None:
     """Lines of people have a time, and a star where the person is named."""
     await seat.hub(

@@ -61,6 +61,83 @@ def test_new_entries_do_not_move_what_is_held() -> None:
     assert (view.below, view.mentions_below) == (45, 1)
 
 
+def test_what_is_below_is_counted_in_lines() -> None:
+    """Those of entries further down, and the rows that are left of the lowest one seen."""
+    view = view_of(3)
+    view.append(Entry(message="a\nb\nc\nd"))
+    view.append(Entry(message="e\nf", more=True))
+    view.append(Entry(message="g\nh", joined=True))
+    view.top()
+    view.rows()
+
+    assert view.below == 2 + 3
+
+
+def test_an_answer_is_held_at_its_first_row() -> None:
+    """What comes behind it is below, and is not unread."""
+    view = view_of(20)
+
+    view.lead()
+    assert view.follows
+    view.append(Entry(message="the answer"))
+    assert view.follows
+    view.append(Entry(message="\n".join("menu")))
+    view.append(Entry(message="Your option"))
+
+    assert seen(view) == ["the answer", *"menu"]
+    assert view.below == 1
+    assert view.scrollback.unread is None
+
+
+def test_an_answer_is_held_until_the_person_goes_on() -> None:
+    """Then the end is seen, and what comes next."""
+    view = view_of(20)
+    view.lead()
+    for number in range(20, 40):
+        view.append(line(number))
+
+    view.go_on()
+
+    assert view.follows
+    assert numbers(view) == [35, 36, 37, 38, 39]
+
+
+def test_scrolling_goes_on_from_an_answer_that_is_held() -> None:
+    """As from any other place; there it stays."""
+    view = view_of(20)
+    view.lead()
+    for number in range(20, 40):
+        view.append(line(number))
+    view.scroll(2)
+    view.go_on()
+
+    assert numbers(view) == [22, 23, 24, 25, 26]
+    view.scroll(100)
+    assert view.follows
+
+
+def test_whoever_holds_the_view_is_not_taken_to_an_answer() -> None:
+    """What comes is unread."""
+    view = view_of(20)
+    view.scroll(-3)
+    view.lead()
+    view.append(line(20))
+
+    assert numbers(view) == [12, 13, 14, 15, 16]
+    assert view.scrollback.unread == 20
+
+
+def test_an_answer_that_was_dropped_gives_way_to_the_oldest() -> None:
+    """As every place does."""
+    view = view_of(10, keep=100)
+    view.lead()
+    for number in range(10, 400):
+        view.append(line(number))
+
+    first = view.scrollback.first
+    assert numbers(view) == list(range(first, first + 5))
+
+
 def test_trimming_does_not_move_what_is_held() -> None:
     """Ids outlive the entries before them."""
     view = view_of(100, keep=100)
@@ -90,14 +167,16 @@ def test_a_resize_keeps_the_lowest_entry(size: tuple[int, int]) -> None:
     """The wrapped rows change around it."""
     view = view_of(0)
     for number in range(20):
-        view.append(Entry(message=f"{number} is a line that is longer than forty cells are"))
+        text = f"{number} is a line that is longer than forty cells are"
+        view.append(Entry(message=text, mention=True))
     view.scroll(-8)
-    lowest = view.below, view.rows() and view.below
+    view.rows()
+    below = view.mentions_below
 
     view.resize(*size)
     view.rows()
 
-    assert view.below == lowest[1]
+    assert 0 < below == view.mentions_below
 
 
 def test_a_page_down_after_a_page_up_is_where_it_was() -> None:
