@@ -115,6 +115,13 @@ class Proxy(Section, frozen=True):
     max_bytes: Count = 1 << 30
 
 
+class Metrics(Section, frozen=True):
+    """Figures for a monitoring program."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 0
+
+
 class Settings(Section, frozen=True):
     """All settings; each section is a table of the file."""
 
@@ -125,6 +132,7 @@ class Settings(Section, frozen=True):
     accounts: Accounts = Accounts()
     cache: Cache = Cache()
     proxy: Proxy = Proxy()
+    metrics: Metrics = Metrics()
 
 
 class Source(Struct, frozen=True):

@@ -60,6 +60,8 @@ class Statistics(Struct):
     """Time spent on batches, from the first statement to the end of the commit."""
     failures: int = 0
     """Batches that the disk or the engine refused as a whole."""
+    failing: bool = False
+    """Whether the last batch was refused."""
 
 
 Deliver = Callable[[Sequence[Record]], None]

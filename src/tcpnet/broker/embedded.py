@@ -166,6 +166,7 @@ class EmbeddedBroker(Broker):
 
     def _on_commit(self, batch: Batch) -> None:
         counted = self.statistics
+        counted.failing = batch.refused
         if batch.refused:
             counted.failures += 1
             return

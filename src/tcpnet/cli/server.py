@@ -25,6 +25,7 @@ _FLAGS = {
     "tls_key": ("server", "tls_key"),
     "proxy_port": ("proxy", "port"),
     "log_level": ("server", "log_level"),
+    "metrics_port": ("metrics", "port"),
 }
 
 
@@ -66,6 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--tls-cert", metavar="FILE", help="certificate to encrypt with, PEM")
     parser.add_argument("--tls-key", metavar="FILE", help="its key, PEM (in the same file)")
+    parser.add_argument(
+        "--metrics-port", metavar="N", type=int, help="serve /metrics and /healthz on this machine"
+    )
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"))
     parser.add_argument(
         "--set", metavar="SECTION.KEY=VALUE", action="append", default=[], help="any other setting"

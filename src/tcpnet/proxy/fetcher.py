@@ -5,6 +5,7 @@ import socket
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
@@ -34,6 +35,14 @@ _LOOKUP: Final = 5.0
 _PIECE: Final = 64 * 1024
 
 
+@dataclass(slots=True)
+class Uplink:
+    """What origins were asked for, and the bytes of bodies that came of it."""
+
+    requests: int = 0
+    bytes: int = 0
+
+
 class Fetcher:
     """Sends requests to origins; an async context manager around one pool of connections.
 
@@ -50,6 +59,7 @@ class Fetcher:
         lookup: Lookup = look_up,
     ) -> None:
         self.guard = guard
+        self.uplink = Uplink()
         self._patience = patience or Patience()
         self._tls = tls
         self._resolver = Resolver(guard, lookup)
@@ -145,7 +155,7 @@ class Fetcher:
         progress = Progress(target.raw_host or url, self._patience)
         response = await self._request(method, target, headers, body, progress)
         try:
-            reply = Reply(response, progress)
+            reply = Reply(response, progress, self.uplink)
             if flaw := wire.flaw(progress.host, reply.version, reply.status, reply.fields):
                 raise flaw
             yield reply
@@ -161,6 +171,7 @@ class Fetcher:
         progress: Progress,
     ) -> Response:
         assert self._session is not None, "a Fetcher sends only inside its own context"
+        self.uplink.requests += 1
         if isinstance(body, bytes) and len(body) > _PIECE:
             headers.append(("Content-Length", str(len(body))))
             body = _pieces(body)
@@ -189,7 +200,7 @@ class Reply:
     broke.
     """
 
-    def __init__(self, response: Response, progress: Progress) -> None:
+    def __init__(self, response: Response, progress: Progress, uplink: Uplink) -> None:
         self._response = response
         self._progress = progress
         self.status = response.status
@@ -199,6 +210,7 @@ class Reply:
         self.version = (major, minor)
         self.peer = response.peer
         self.received = 0
+        self._uplink = uplink
 
     @property
     def length(self) -> int | None:
@@ -221,6 +233,7 @@ class Reply:
         if not chunk:
             raise StopAsyncIteration
         self.received += len(chunk)
+        self._uplink.bytes += len(chunk)
         return chunk
 
 

@@ -45,6 +45,7 @@ class PageStore:
     def __init__(self, folder: Path, secret: bytes, limits: Limits | None = None) -> None:
         if len(secret) != _SECRET_SIZE:
             raise ValueError(f"the secret of the cache has {_SECRET_SIZE} bytes")
+        self.folder = folder
         self.limits = limits or Limits()
         self._threads = ThreadPoolExecutor(_THREADS, "pages")
         # One thread for all that changes what a name stands for: in the order it was decided.

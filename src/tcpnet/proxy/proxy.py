@@ -2,9 +2,10 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, ExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Final, Self
 
@@ -75,6 +76,14 @@ class _Parts:
     patience: float
 
 
+@dataclass(slots=True)
+class Answered:
+    """How many answers came from where, and the bytes of those that came from the cache."""
+
+    answers: Counter[Source] = field(default_factory=Counter)
+    cache_bytes: int = 0
+
+
 class WebProxy:
     """Answers requests from the store or from origins, after RFC 9111; enter it to use it.
 
@@ -92,6 +101,7 @@ class WebProxy:
         patience: float = PATIENCE,
     ) -> None:
         departures = Departures(pages, origins, rules, clock)
+        self.answered = Answered()
         self._parts = _Parts(pages, departures, rules, clock, patience)
 
     async def __aenter__(self) -> Self:
@@ -131,7 +141,13 @@ class WebProxy:
         if passed_here(request.fields, self._parts.departures.pseudonym):
             raise Looped
         async with AsyncExitStack() as stack:
-            yield await _Visit(self._parts, request, stack).answer()
+            answer = await _Visit(self._parts, request, stack).answer()
+            self.answered.answers[answer.source] += 1
+            try:
+                yield answer
+            finally:
+                if answer.from_cache:
+                    self.answered.cache_bytes += answer.received
 
 
 class _Visit:

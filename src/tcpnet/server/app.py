@@ -46,6 +46,8 @@ from tcpnet.proxy.proxy import WebProxy
 from tcpnet.server import control, wording
 from tcpnet.server.community import Community
 from tcpnet.server.door import OpenDoor
+from tcpnet.server.health import Health
+from tcpnet.server.lag import Lag
 from tcpnet.server.operating import Operating
 from tcpnet.server.people import run_session
 from tcpnet.server.porch import own_page
@@ -92,16 +94,20 @@ async def running(
         passwords = house.enter_context(Passwords())
         community = await _community(settings, broker, later, web, origins, passwords)
         pulse = _pulse(settings)
+        health = Health(broker, pages.folder)
         keepers = await house.enter_async_context(owned())
         keepers(later.keep())
         keepers(_hours(community))
         keepers(await _forgetting(settings, broker, community))
         keepers(pulse.watch())
         keepers(pulse.weigh())
+        if settings.metrics.port:
+            keepers(await _measured(house, settings, community, broker, pages, pulse, health))
         sessions = await house.enter_async_context(owned())
         await _obeying(house, settings, community, pages)
         house.callback(listener.close)  # nobody comes in while the sessions end
         house.callback(community.rooms.rest)
+        house.callback(health.ends)
         accept = _door(settings, community, sessions)
         limits = settings.limits
         await listener.open(
@@ -238,6 +244,28 @@ async def _obeying(
 
     operating = Operating(community, community.bans, pages, back_up)
     await house.enter_async_context(control.listening(folder, operating.perform))
+
+
+async def _measured(
+    house: AsyncExitStack,
+    settings: Settings,
+    community: Community,
+    broker: Broker,
+    pages: PageStore,
+    pulse: Pulse,
+    health: Health,
+) -> Coroutine[Any, Any, None]:
+    """Serve the hub's figures; what watches its event loop for them."""
+    from tcpnet.server import metrics, probe  # a quarter of a second that most hubs do without
+
+    lag = Lag()
+    figures = metrics.Figures(community, broker.statistics, pages, pulse, lag)
+    text = metrics.Metrics(figures).text
+    where = settings.metrics
+    serving = probe.answering(where.host, where.port, text, metrics.CONTENT_TYPE, health.flaws)
+    host, port = await house.enter_async_context(serving)
+    _log.info("figures are served", extra={"url": f"http://{host}:{port}/metrics"})
+    return lag.watch()
 
 
 def _identity(settings: Settings) -> Identity:

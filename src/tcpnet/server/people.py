@@ -33,6 +33,7 @@ async def run_session(connection: Connection[FromClient], community: Community) 
         limited=lambda limit: community.note_limit(limit, connection.peer),
     )
     began = time.monotonic()
+    community.totals.began(connection)
     log.session_id.set(session.id[:8])
     farewell = CLOSING
     try:
@@ -115,7 +116,7 @@ def _note_start(session: Session) -> None:
 def _note_end(session: Session, community: Community, farewell: Bye, seconds: float) -> None:
     """Say once what there is to say of a session, before its last word; never what was said."""
     traffic = session.traffic
-    community.totals.add(farewell.kind, traffic)
+    community.totals.ended(session.connection, farewell.kind)
     _log.info(
         "session ended",
         extra={

@@ -355,8 +355,7 @@ class Session:
     @property
     def traffic(self) -> Traffic:
         """What the connection carried so far."""
-        one = self.connection
-        return Traffic(one.frames_in, one.bytes_in, one.frames_out, one.bytes_out)
+        return Traffic.of(self.connection)
 
     def _end(self, error: TcpnetError) -> None:
         """End the dialogue wherever it waits."""

@@ -1,7 +1,10 @@
 """What the connections of a hub carried, in sums."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any, Self
+
+from tcpnet.net.connection import Connection
 
 
 @dataclass(slots=True)
@@ -13,6 +16,11 @@ class Traffic:
     frames_out: int = 0
     bytes_out: int = 0
 
+    @classmethod
+    def of(cls, one: Connection[Any]) -> Self:
+        """What a connection carried so far."""
+        return cls(one.frames_in, one.bytes_in, one.frames_out, one.bytes_out)
+
     def add(self, other: "Traffic") -> None:
         """Count those of another one too."""
         self.frames_in += other.frames_in
@@ -21,14 +29,35 @@ class Traffic:
         self.bytes_out += other.bytes_out
 
 
-@dataclass(slots=True)
 class Totals:
-    """Of all connections that ended: how many, by the kind of the last word, and their traffic."""
+    """All connections since the start: those there are, and what became of the others.
 
-    ended: Counter[str] = field(default_factory=Counter)
-    traffic: Traffic = field(default_factory=Traffic)
+    Connections count for themselves; they are added up only when somebody asks.
+    """
 
-    def add(self, kind: str, traffic: Traffic) -> None:
-        """Count one that ended."""
-        self.ended[kind] += 1
-        self.traffic.add(traffic)
+    def __init__(self) -> None:
+        self.kinds: Counter[str] = Counter()
+        """How many ended, by the kind of their last word."""
+        self._live: set[Connection[Any]] = set()
+        self._ended = Traffic()
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    def began(self, connection: Connection[Any]) -> None:
+        """Count a connection from now on."""
+        self._live.add(connection)
+
+    def ended(self, connection: Connection[Any], kind: str) -> None:
+        """Keep what a connection carried, which is about to end."""
+        self._live.discard(connection)
+        self.kinds[kind] += 1
+        self._ended.add(Traffic.of(connection))
+
+    def traffic(self) -> Traffic:
+        """What all of them carried so far."""
+        whole = Traffic()
+        whole.add(self._ended)
+        for connection in self._live:
+            whole.add(Traffic.of(connection))
+        return whole

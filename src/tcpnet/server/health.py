@@ -1,0 +1,51 @@
+"""Whether a hub is ready for people, and if not, why."""
+
+import asyncio
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tcpnet.broker.base import Broker
+from tcpnet.errors import BrokerError
+
+PATIENCE: Final = 2.0
+"""Seconds for a disk to say that it takes something."""
+
+
+@dataclass(slots=True)
+class Health:
+    """Asks the parts of a hub; `closing` is set when it begins to end."""
+
+    broker: Broker
+    cache: Path
+    closing: bool = False
+
+    def ends(self) -> None:
+        """Take note that the hub begins to end."""
+        self.closing = True
+
+    async def flaws(self) -> list[str]:
+        """Why the hub is not ready, in words; nothing where it is."""
+        if self.closing:
+            return ["the hub is closing down"]
+        found = [await self._store(), await asyncio.to_thread(self._folder)]
+        return [flaw for flaw in found if flaw]
+
+    async def _store(self) -> str:
+        """Try the disk where it refused something last: nobody else may have tried since."""
+        if not self.broker.statistics.failing:
+            return ""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self.broker.put("hub", "probe", b"")
+        except BrokerError as error:
+            return str(error)
+        except TimeoutError:
+            return "not saved: the disk does not answer"
+        return ""
+
+    def _folder(self) -> str:
+        if self.cache.is_dir() and os.access(self.cache, os.W_OK):
+            return ""
+        return f'the cache folder "{self.cache}" cannot be written'
