@@ -159,6 +159,11 @@ class Accounts:
         claims = [_read(entry) for entry in stored]
         return [c for c in claims if not c.password and self.hour - c.seen > days * 24]
 
+    async def unproven(self) -> list[Account]:
+        """Accounts that nothing proves."""
+        claims = [_read(entry) for entry in await self._broker.entries(_KIND)]
+        return [claim.account for claim in claims if not claim.is_proven]
+
     async def find(self, recipient: str) -> Account:
         """The account behind a name or an id; raises UserError."""
         wanted = text.clip(text.clean(recipient).strip(), 4 * names.MAX_NAME)

@@ -20,6 +20,7 @@ from tcpnet.chat.bans import Bans
 from tcpnet.chat.guessing import Guesses
 from tcpnet.chat.habits import HabitBook
 from tcpnet.chat.invitations import Invitations
+from tcpnet.chat.lapses import Lapses
 from tcpnet.chat.later import Later
 from tcpnet.chat.mailboxes import Mailboxes
 from tcpnet.chat.passwords import Passwords
@@ -98,6 +99,7 @@ async def running(
         keepers = await house.enter_async_context(owned())
         keepers(later.keep())
         keepers(_hours(community))
+        keepers(community.lapses.keep(community.lapse))
         keepers(await _forgetting(settings, broker, community))
         keepers(pulse.watch())
         keepers(pulse.weigh())
@@ -228,6 +230,7 @@ async def _community(
         guesses=Guesses(limits.failures_per_account, limits.failures_per_address),
         invitations=Invitations(broker),
         bans=bans,
+        lapses=Lapses(settings.limits.grace_seconds),
     )
 
 

@@ -12,6 +12,7 @@ from tcpnet.chat.bans import Bans
 from tcpnet.chat.guessing import Guesses
 from tcpnet.chat.habits import HabitBook
 from tcpnet.chat.invitations import Invitations
+from tcpnet.chat.lapses import Lapses
 from tcpnet.chat.mailboxes import Mailboxes
 from tcpnet.chat.passwords import Passwords
 from tcpnet.chat.places import Places
@@ -50,6 +51,7 @@ class Community:
     guesses: Guesses
     invitations: Invitations
     bans: Bans
+    lapses: Lapses
     sessions: dict[str, Session] = field(default_factory=dict)
     """Everybody who is logged in, by session id, also while away."""
     tally: Tally = field(default_factory=Tally)
@@ -73,6 +75,15 @@ class Community:
         await self.accounts.delete(account)
         self.end(account, "this account was deleted")
 
+    async def lapse(self, account: Account) -> None:
+        """Delete an account that nothing proves and nobody uses. Raises BrokerError."""
+        if self.presence.holds(account.key):
+            return
+        # Held meanwhile: nobody takes a name and loses its mailbox.
+        with self.presence.entering(account.key), suppress(UserError):  # deleted already
+            if not (await self.accounts.current(account)).is_proven:
+                await self.forget(account)
+
     async def promote(self, account: Account, *, operator: bool) -> None:
         """Make somebody operator, or no longer, wherever he is. Raises UserError, BrokerError."""
         await self.accounts.change(
@@ -92,6 +103,8 @@ class Community:
         for claim in await self.accounts.lapsed(self.settings.accounts.idle_days):
             if not self.presence.holds(claim.account.key):
                 await self.forget(claim.account)
+        for account in await self.accounts.unproven():
+            self.lapses.note(account)
 
     async def _note_present(self) -> None:
         """Note who is there: nobody's name lapses because he never left."""

@@ -1,12 +1,14 @@
 """Names that stay their owner's: tokens, passwords, places, invitations."""
 
+import asyncio
 import re
+from pathlib import Path
 
 import pytest
 
 from tcpnet.chat.accounts import Account
 from tcpnet.protocol.items import PROTOCOL, Bye, Hello, Status, Welcome
-from tests.hub import Person, Town, town
+from tests.hub import PATIENCE, Person, Town, town
 
 
 async def comes(
@@ -73,7 +75,7 @@ async def test_somebody_else_is_told_the_ways_out(hub: Town, token: str | None) 
 
 
 async def test_a_client_without_memory_holds_a_name_while_it_is_there(hub: Town) -> None:
-    """Its claim lapses when it goes; the mailbox stays with the name."""
+    """And for the grace time after that: its own person may be back by then."""
     nina, first = await comes(hub, "Nina", keeps=False)
     assert first.token is None
     other = await knocks(hub, "Nina", keeps=False)
@@ -83,6 +85,45 @@ async def test_a_client_without_memory_holds_a_name_while_it_is_there(hub: Town)
     _, again = await comes(hub, "Nina", keeps=False)
 
     assert again.client_id == first.client_id
+
+
+async def test_a_claim_that_nothing_proves_lapses_with_its_mailbox() -> None:
+    """When the grace time is over: whoever has the name next finds nothing of its owner's."""
+    async with town(limits={"grace_seconds": 0.01, "replies_per_second": 0.0}) as hub:
+        accounts = hub.hub.community.accounts
+        eve, _ = await comes(hub, "Eve")
+        nina, first = await comes(hub, "Nina", keeps=False)
+        jose, _ = await comes(hub, "Jose", keeps=False)
+        await sets_password(jose, "correct horse")
+        box = (await accounts.find("Nina")).box
+        await goes(jose)
+        await goes(nina)
+
+        async with asyncio.timeout(PATIENCE):
+            while await accounts.claim("Nina"):
+                await eve.settled()
+        _, second = await comes(hub, "Nina")
+
+        assert (await accounts.find("Nina")).box != box
+        assert (first.token is None, second.token is None) == (True, False)
+        assert await accounts.claim("Jose")
+
+
+async def test_names_that_nothing_proves_lapse_after_a_restart_too(tmp_path: Path) -> None:
+    """A hub that was killed had no time to forget them."""
+    server = {"ephemeral": False, "data_dir": str(tmp_path / "d"), "cache_dir": str(tmp_path / "c")}
+    async with town(server=server | {"port": 0}) as hub:
+        await comes(hub, "Nina", keeps=False)
+    quick = {"grace_seconds": 0.01, "replies_per_second": 0.0}
+
+    async with town(server=server | {"port": 0}, limits=quick) as hub:
+        eve, _ = await comes(hub, "Eve")
+        assert await hub.hub.community.accounts.claim("Nina")
+        await hub.hub.community.an_hour_passed()
+
+        async with asyncio.timeout(PATIENCE):
+            while await hub.hub.community.accounts.claim("Nina"):
+                await eve.settled()
 
 
 async def test_a_password_lets_in_from_anywhere(hub: Town) -> None:

@@ -88,6 +88,7 @@ async def _named(session: Session, community: Community, hello: Hello, held: Exi
             session.account, session.is_operator = claim.account, claim.operator
             # From here on whoever deletes the account finds the session; before, it is noticed.
             held.enter_context(_findable(session, community))
+            held.callback(_note_left, session, community)
             await _note_seen(session, community)
             return
         except UserError as error:
@@ -96,6 +97,11 @@ async def _named(session: Session, community: Community, hello: Hello, held: Exi
             session.tell(str(error), kind="error")
         answer = await session.ask("Your id key (i.e your name): ", key="id_key")
         wanted, session.token = answer.text, ""
+
+
+def _note_left(session: Session, community: Community) -> None:
+    if not session.token:  # a token proves the name, whatever else does
+        community.lapses.note(session.account)
 
 
 async def _note_seen(session: Session, community: Community) -> None:
