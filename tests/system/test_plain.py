@@ -379,7 +379,7 @@ async def test_wrong_usage_is_told_with_status_2(argv: list[str]) -> None:
 
 
 async def test_a_program_talks_in_objects(hub: Town) -> None:
-    """One a line, both ways."""
+    """One a line, both ways; with what could not be taken the end is no success."""
     async with client(f"127.0.0.1:{hub.port}", "--name", "Nina", "--json") as one:
         await one.shows('"type": "input"')
         question = json.loads((await one.shows("\n")).join(('{"type": "input"', "")))
@@ -389,7 +389,7 @@ async def test_a_program_talks_in_objects(hub: Town) -> None:
         status, written, errors = await one.ended()
 
     lines = [json.loads(line) for line in written.splitlines()]
-    assert (status, errors) == (0, "")
+    assert (status, errors) == (2, "tcpnet-client: 1 line of the input could not be taken\n")
     assert written.isascii()
     assert lines[0]["state"] == "connecting"
     assert lines[-1]["state"] == "ended"

@@ -27,7 +27,7 @@ INTERRUPTED: Final = 130
 _STATUSES: Final = """exit status:
   0  asked to leave: by the menu, by ^D, by the end of input
   1  an error of this program
-  2  wrong usage or settings
+  2  wrong usage or settings, or (--json) input that could not be taken
   3  could not connect
   4  the connection was lost
   5  refused by the hub, or the hub itself: its key has changed, or it does not encrypt
@@ -191,7 +191,7 @@ def _talk(settings: "Settings") -> int:
 
         end = asyncio.run(live(settings, address, name, source=source, out=out, trace=trace))
     status = end.status or 0
-    return _complain(end.reason, status) if 3 <= status < 128 else status
+    return _complain(end.reason, status) if USAGE <= status < 128 else status
 
 
 @contextmanager

@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Final, TextIO
 
+from msgspec.structs import replace
+
 from tcpnet.client.address import Address
 from tcpnet.client.known_hubs import NAME, KnownHubs
 from tcpnet.client.link import Link, Listener
-from tcpnet.client.ndjson import Ndjson
+from tcpnet.client.ndjson import REFUSED_INPUT, Ndjson
 from tcpnet.client.plain import Plain
 from tcpnet.client.screen import Screen, State
 from tcpnet.client.settings import Settings, state_folder
@@ -21,6 +23,7 @@ from tcpnet.client.tokens import NAME as TOKENS
 from tcpnet.client.tokens import Tokens
 from tcpnet.client.trace import Trace
 from tcpnet.client.trust import Trust
+from tcpnet.client.visit import LEFT
 
 TERMINAL: Final = "tcpnet.client.terminal"
 """Not imported above: the plain views never load its toolkit."""
@@ -44,6 +47,7 @@ async def live(
     """
     watched = settings.mode in ("full", "inline")
     screen = Screen(str(address), name)
+    refused = 0
     listeners: list[Listener] = [screen]
     record = Trace(trace) if trace else None
     if record:
@@ -65,12 +69,17 @@ async def live(
                 program = Ndjson(screen, link, source, out)
                 listeners.append(program)
                 await program.run()
+                refused = program.refused
             elif settings.mode == "plain":
                 await Plain(screen, link, source, out).run()
             else:
                 terminal = await asyncio.to_thread(importlib.import_module, TERMINAL)
                 await terminal.run(screen, link, settings)
             link.leave()
+    if refused and screen.state.status == LEFT:
+        count = f"{refused:,} line{'' if refused == 1 else 's'}"
+        reason = f"{count} of the input could not be taken"
+        return replace(screen.state, status=REFUSED_INPUT, reason=reason)
     return screen.state
 
 

@@ -14,6 +14,9 @@ KINDS: Final = frozenset(
 )
 """What an entry can be; `state` is said by the client itself, all others come from the hub."""
 
+PUSHED: Final = frozenset({"chat", "direct", "join", "leave", "notice", "state"})
+"""Kinds that come whatever the person has asked for: none is a sign that it goes on."""
+
 _JOINERS: Final = "\u200c\u200d"
 
 LONGEST_HELD: Final = 64

@@ -2,7 +2,8 @@
 
 Out, each with `v` (1) and `ts` (seconds since 1970), ASCII: the hub's items by their `type`, with
 the body's own keys and nothing made harmless but by escapes; `{"type": "state", "state": …}`;
-`{"type": "error", "code": …}` for a line that could not be taken. In: `{"id": 7, "value": 5}`
+`{"type": "error", "code": …, "line": 3}` for a line of input that could not be taken, after which
+the exit status is no longer 0. In: `{"id": 7, "value": 5}`
 answers question 7; `{"type": "cancel"}`, `{"type": "get", "id": 1, "offset": 0}` and
 `{"type": "bye"}` do what they say.
 """
@@ -15,6 +16,7 @@ from typing import Any, Final, TextIO
 
 from msgspec.structs import replace
 
+from tcpnet.client.entry import PUSHED
 from tcpnet.client.link import Link
 from tcpnet.client.paper import is_closed_pipe
 from tcpnet.client.screen import Entry, Screen, State
@@ -22,20 +24,31 @@ from tcpnet.client.stdin import Reading, Source
 from tcpnet.client.visit import LEFT
 from tcpnet.errors import TcpnetError, UserError
 from tcpnet.protocol import codec
-from tcpnet.protocol.items import FromClient, FromServer, Welcome
+from tcpnet.protocol.items import Data, FromClient, FromServer, Print, Progress, Welcome
 
 VERSION: Final = 1
 
 PATIENCE: Final = 30.0
-"""Seconds that the end of input waits for the hub."""
+"""Seconds that the end of input waits for the hub's next sign that the last answer goes on."""
+
+REFUSED_INPUT: Final = 2
+"""The exit status where all else went well."""
+
+_LESSON: Final = 'expected one object a line, as {"id": 7, "value": 5}'
+
+_NAMES: Final = {
+    list: "a list", str: "a text", int: "a number", float: "a number", bool: "true or false",
+    type(None): "null",
+}  # fmt: skip
 
 
 class Refused(TcpnetError):
-    """A line of input that cannot be taken; `code` is for programs."""
+    """A line of input that cannot be taken; `code` is for programs, `at` a character from 1."""
 
-    def __init__(self, code: str, reason: str) -> None:
+    def __init__(self, code: str, reason: str, at: int | None = None) -> None:
         super().__init__(reason)
         self.code = code
+        self.at = at
 
 
 class Ndjson:
@@ -49,6 +62,10 @@ class Ndjson:
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[int] = self._loop.create_future()
         self._ended = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._lines = 0
+        self.refused = 0
+        """Lines of input that could not be taken."""
 
     async def run(self) -> int:
         """Write and answer until the link has ended; the exit status. Raises OSError."""
@@ -65,6 +82,10 @@ class Ndjson:
         if seen := self._screen.shown(shown):
             self._link.send(seen)
         self._give_back(now)
+        if isinstance(item, Progress | Data) or (
+            isinstance(item, Print) and item.kind not in PUSHED
+        ):
+            self._start_timer()
         self._leave_at_the_end()
 
     def on_state(self, state: State, now: float) -> None:
@@ -102,13 +123,21 @@ class Ndjson:
 
     def _take(self, line: str) -> None:
         self._reading.taken()
+        self._lines += 1
         if not line.strip():
             return
         try:
             self._obey(_parsed(line))
         except Refused as error:
-            refusal = {"type": "error", "code": error.code, "message": str(error)}
-            self._write(time.time(), refusal)
+            self._refuse(error)
+
+    def _refuse(self, error: Refused) -> None:
+        self.refused += 1
+        what: dict[str, object] = {"type": "error", "code": error.code, "message": str(error)}
+        what["line"] = self._lines
+        if error.at is not None:
+            what["at"] = error.at
+        self._write(time.time(), what)
 
     def _obey(self, wish: dict[str, Any]) -> None:
         match wish:
@@ -134,9 +163,15 @@ class Ndjson:
 
     def _input_ended(self) -> None:
         self._ended = True
-        # As a plain function: what waits longer than this waits for nobody.
-        self._loop.call_later(self._patience, self._link.leave, "end of input")
+        self._start_timer()
         self._leave_at_the_end()
+
+    def _start_timer(self) -> None:
+        """Let what waits longer than this wait for nobody."""
+        if self._timer:
+            self._timer.cancel()
+        if self._ended:
+            self._timer = self._loop.call_later(self._patience, self._link.leave, "end of input")
 
     def _leave_at_the_end(self) -> None:
         if self._ended and self._screen.question is not None and not self._screen.pending:
@@ -146,10 +181,13 @@ class Ndjson:
 def _parsed(line: str) -> dict[str, Any]:
     try:
         wish = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise Refused("bad_json", str(error)) from error
+    except json.JSONDecodeError as error:
+        what = f"{_LESSON}; at character {error.pos + 1}: {error.msg}"
+        raise Refused("bad_json", what, error.pos + 1) from error
+    except (ValueError, RecursionError) as error:  # a number, or a depth, beyond all measure
+        raise Refused("bad_json", f"{_LESSON}: {error}") from error
     if not isinstance(wish, dict):
-        raise Refused("bad_json", "one object a line")
+        raise Refused("bad_json", f"{_LESSON}, not {_NAMES[type(wish)]}", 1)
     return wish
 
 

@@ -10,16 +10,21 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final, TextIO
 
+from tcpnet.client.entry import PUSHED
 from tcpnet.client.link import Link
 from tcpnet.client.paper import Paper, is_closed_pipe
 from tcpnet.client.screen import Entry, Question, Screen, State
 from tcpnet.client.stdin import Reading, Source
 from tcpnet.client.visit import LEFT, LOST
 from tcpnet.errors import UserError
+from tcpnet.protocol.items import Progress
 from tcpnet.text import clean
 
 PATIENCE: Final = 30.0
-"""Seconds that the end of input waits for the hub."""
+"""Seconds that the end of input waits for the hub's next sign that the last answer goes on.
+
+Without another bound: how long a request may take is the hub's business.
+"""
 
 ACKNOWLEDGED: Final = 5.0
 """Seconds after which a line in a room counts as taken by a hub that acknowledges none."""
@@ -63,6 +68,7 @@ class Plain:
         self._ack_timer: asyncio.TimerHandle | None = None
         self._end_timer: asyncio.TimerHandle | None = None
         self._due = False
+        self._progress: Progress | None = None
 
     async def run(self) -> int:
         """Show and answer until the link has ended; the exit status. Raises OSError."""
@@ -105,11 +111,16 @@ class Plain:
 
     def _show(self) -> None:
         shown: list[Entry] = []
+        if self._screen.progress != self._progress:
+            self._progress = self._screen.progress
+            self._start_end_timer()
         for event in self._screen.fresh():
             match event:
                 case Entry():
                     self._write(event)
                     shown.append(event)
+                    if event.kind not in PUSHED:
+                        self._start_end_timer()
                 case State(phase="lost"):
                     self._lost()
                 case State(phase="ended", status=int(status)):
@@ -212,6 +223,9 @@ class Plain:
         self._impatient = False
         self._stop(self._ack_timer)
         self._ack_timer = self._loop.call_later(self._acknowledged, self._lose_patience)
+        self._start_end_timer()
+
+    def _start_end_timer(self) -> None:
         if self._ended:
             self._stop(self._end_timer)
             self._end_timer = self._loop.call_later(self._patience, self._give_up)

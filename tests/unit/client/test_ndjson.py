@@ -24,6 +24,7 @@ class Bench:
     """A program at its view, and the hub it talks with."""
 
     caller: Caller
+    view: Ndjson
     keyboard: Keyboard
     display: Display
     running: asyncio.Task[int]
@@ -59,7 +60,7 @@ async def bench(**more: Any) -> AsyncIterator[Bench]:
         running = group.create_task(view.run())
         caller = await hub.caller()
         await caller.lets_in()
-        yield Bench(caller, keyboard, display, running)
+        yield Bench(caller, view, keyboard, display, running)
         keyboard.ends()
         linking.cancel()
         running.cancel()
@@ -145,7 +146,29 @@ async def test_what_cannot_be_taken_is_refused_with_a_code(
 
     assert error["code"] == code
     assert error["message"]
+    assert error["line"] == 2
+    assert program.view.refused == 1
     assert (await program.caller.gets(Reply)).value == "ok"
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "at"),
+    [
+        ('{"id": 7 "value": 5}', """at character 10: Expecting ',' delimiter""", 10),
+        ("5", "not a number", 1),
+        ("null", "not null", 1),
+    ],
+)
+async def test_what_is_no_object_is_told_what_is_expected_and_where(
+    line: str, message: str, at: int, program: Bench
+) -> None:
+    """With an example that can be copied."""
+    program.keyboard.types(line)
+    error = await program.reads("error")
+
+    assert error["message"].startswith('expected one object a line, as {"id": 7, "value": 5}')
+    assert error["message"].endswith(message)
+    assert error["at"] == at
 
 
 async def test_a_program_may_cancel_pull_and_leave(program: Bench) -> None:
@@ -207,6 +230,22 @@ async def test_the_end_of_input_does_not_wait_for_ever() -> None:
         program.keyboard.ends()
 
         assert await program.ended() == LEFT
+
+
+async def test_the_end_of_input_waits_while_the_answer_goes_on() -> None:
+    """Its progress counts, what others say does not."""
+    async with bench() as program:
+        program.caller.says(Print(message="one"))
+        await program.reads("print")
+        program.view._input_ended()
+        began = program.view._timer
+        program.caller.says(Print(message="Bob> hi", kind="chat"))
+        await program.display.shows("Bob> hi")
+        assert program.view._timer is began
+        program.caller.says(Progress(id=3, message="x", done=1))
+        await program.reads("progress")
+
+        assert program.view._timer is not began
 
 
 async def test_a_reader_that_goes_away_is_a_quiet_end() -> None:

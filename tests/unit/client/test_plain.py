@@ -5,6 +5,7 @@ import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from tcpnet.client.plain import Plain
 from tcpnet.client.screen import Screen
 from tcpnet.client.trust import Trust
 from tcpnet.client.visit import LEFT, LOST
-from tcpnet.protocol.items import Bye, Print, Reply, Seen
+from tcpnet.protocol.items import Bye, Print, Progress, Reply, Seen
 from tests.unit.client.scripted import (
     PATIENCE,
     Caller,
@@ -42,6 +43,7 @@ class Table:
 
     hub: ScriptedHub
     caller: Caller
+    view: Plain
     keyboard: Keyboard
     display: Display
     running: asyncio.Task[int]
@@ -84,7 +86,7 @@ async def table(*, terminal: bool = False, tries: int = 0, **more: Any) -> Async
         running = group.create_task(view.run())
         caller = await hub.caller()
         await caller.lets_in()
-        yield Table(hub, caller, keyboard, display, running)
+        yield Table(hub, caller, view, keyboard, display, running)
         keyboard.ends()
         linking.cancel()
         running.cancel()
@@ -354,6 +356,29 @@ async def test_the_end_of_input_does_not_wait_for_ever() -> None:
         await person.answered()
 
         assert await person.ended() == LEFT
+
+
+async def test_the_end_of_input_waits_while_the_answer_goes_on(pipe: Table) -> None:
+    """Its progress and its text count, what others say does not."""
+    pipe.types("1")
+    pipe.caller.says(MENU)
+    await pipe.answered()
+    pipe.view._input_ended()
+    timers = [pipe.view._end_timer]
+    for sign in (
+        Print(message="Bob> hi", kind="chat", from_="Bob"),
+        Progress(id=3, message="x", done=1),
+        Progress(id=3, message="x", done=2),
+        Print(message="a page", kind="page"),
+    ):
+        mark = f"mark {len(timers)}"
+        pipe.caller.says(sign, Print(message=mark, kind="notice"))
+        await pipe.shows(mark)
+        timers.append(pipe.view._end_timer)
+
+    said, *went_on = [timer is not before for before, timer in pairwise(timers)]
+    assert not said
+    assert all(went_on)
 
 
 async def test_input_that_was_never_asked_for_is_a_failure() -> None:
