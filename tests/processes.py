@@ -4,10 +4,11 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.hub import PATIENCE
 
@@ -32,10 +33,16 @@ class Server:
             return (await self.process.stderr.read()).decode()
 
 
-async def start(module: str, *argv: str, cwd: Path | None = None) -> Process:
-    """Start one of our commands with pipes."""
+async def start(
+    module: str,
+    *argv: str,
+    cwd: Path | None = None,
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> Process:
+    """Start one of our commands with pipes, and with more in its environment."""
     command = (sys.executable, "-W", "error", "-m", module, *argv)
     environ = {k: v for k, v in os.environ.items() if not k.startswith("TCPNET_")}
+    environ |= more
     return await asyncio.create_subprocess_exec(
         *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd=cwd, env=environ
     )
@@ -51,7 +58,9 @@ async def outcome(module: str, *argv: str, cwd: Path | None = None) -> tuple[int
 
 
 @asynccontextmanager
-async def server(folder: Path, *argv: str) -> AsyncIterator[Server]:
+async def server(
+    folder: Path, *argv: str, environ: Mapping[str, str] = MappingProxyType({})
+) -> AsyncIterator[Server]:
     """A server with its folders in `folder`; killed at the end if it still runs."""
     words = (
         "--port",
@@ -61,7 +70,7 @@ async def server(folder: Path, *argv: str) -> AsyncIterator[Server]:
         "--cache-dir",
         str(folder / "cache"),
     )
-    process = await start("tcpnet.cli.server", *words, *argv)
+    process = await start("tcpnet.cli.server", *words, *argv, more=environ)
     try:
         assert process.stdout is not None
         async with asyncio.timeout(PATIENCE):

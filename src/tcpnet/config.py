@@ -119,7 +119,7 @@ class Metrics(Section, frozen=True):
     """Figures for a monitoring program."""
 
     host: str = "127.0.0.1"
-    port: Annotated[int, Meta(ge=0, le=65_535)] = 0
+    port: Annotated[int, Meta(ge=0, le=65_535)] | Literal[""] = ""
 
 
 class Settings(Section, frozen=True):

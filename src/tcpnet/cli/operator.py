@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tcpnet import text
+from tcpnet.cli import doctor
 from tcpnet.errors import BrokerError, ConfigError, TcpnetError, UserError
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     saved.add_argument("file", metavar="FILE", type=Path)
     restored = command("restore", "go back to a backup; the hub must be stopped")
     restored.add_argument("file", metavar="FILE", type=Path)
+    doctor.add_options(command("doctor", "find what may keep a hub from running well"))
     cache = command("cache", "list or forget the web pages that a hub keeps")
     actions = cache.add_subparsers(dest="action", metavar="list|purge", required=True)
     actions.add_parser("list", parents=[_common()], help="all pages, the last used first")

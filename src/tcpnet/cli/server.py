@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tcpnet import __version__
-from tcpnet.cli import operator
+from tcpnet.cli import doctor, operator
 from tcpnet.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -68,7 +68,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tls-cert", metavar="FILE", help="certificate to encrypt with, PEM")
     parser.add_argument("--tls-key", metavar="FILE", help="its key, PEM (in the same file)")
     parser.add_argument(
-        "--metrics-port", metavar="N", type=int, help="serve /metrics and /healthz on this machine"
+        "--metrics-port",
+        metavar="N",
+        type=int,
+        help="serve /metrics and /healthz to this machine (none; 0 takes a free one)",
     )
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"))
     parser.add_argument(
@@ -84,6 +87,8 @@ def _run(options: argparse.Namespace) -> int:
     # Imported here: --version and --help answer before any of it is needed.
     from tcpnet import config
 
+    if options.command == "doctor":
+        return doctor.run(options, lambda: config.merge(_sources(options))[0])
     settings, origins = config.merge(_sources(options))
     if options.print_config:
         print("\n".join(config.render(settings, origins)).rstrip())
@@ -113,7 +118,9 @@ def _serve(settings: "Settings") -> int:
     import asyncio
 
     from tcpnet import log
+    from tcpnet.server import descriptors
 
+    descriptors.allow(settings.limits.connections + descriptors.BESIDE)
     log.set_up(settings.server.log_level, settings.server.log_format)
     with suppress(KeyboardInterrupt):  # Ctrl-C before the handlers stood
         asyncio.run(_until_stopped(settings))
@@ -124,6 +131,7 @@ async def _until_stopped(settings: "Settings") -> None:
     import asyncio
 
     from tcpnet.net.limits import is_loopback
+    from tcpnet.server import supervisor
     from tcpnet.server.app import running
 
     stop = asyncio.Event()
@@ -133,9 +141,14 @@ async def _until_stopped(settings: "Settings") -> None:
             print(line, flush=True)
         for host, port in hub.proxy_addresses:
             print(f"Proxy listening at {host}/{port}", flush=True)
+        if hub.metrics_address:
+            host, port = hub.metrics_address
+            print(f"Figures at http://{host}:{port}/metrics", flush=True)
         if any(not is_loopback(host) for host, _ in hub.addresses):
             print(f"The key of this hub is {hub.community.identity.fingerprint}", flush=True)
+        supervisor.tell(supervisor.READY)
         await stop.wait()
+        supervisor.tell(supervisor.STOPPING)
 
 
 def _on_signals(stop: Callable[[], None]) -> None:

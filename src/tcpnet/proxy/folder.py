@@ -52,13 +52,13 @@ class Folder:
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             marker = self.path / MARKER_NAME
-            if not any(self.path.iterdir()):
-                marker.write_text(MARKER, encoding="ascii")
-            elif not _is_ours(marker):
+            if is_foreign(self.path):
                 raise ConfigError(
                     f'the cache folder "{self.path}" holds other files and no {MARKER_NAME} '
                     "of tcpnet; name an empty folder"
                 )
+            if not marker.exists():
+                marker.write_text(MARKER, encoding="ascii")
         except OSError as error:
             reason = error.strerror or error
             raise ConfigError(f'the cache folder "{self.path}" cannot be used: {reason}') from error
@@ -223,6 +223,11 @@ class Folder:
 
     def _page(self, identifier: str) -> str:
         return f"{self._prefix}{identifier}.pickle"
+
+
+def is_foreign(path: Path) -> bool:
+    """Tell whether a folder holds what is not ours: no cache can be there. Raises OSError."""
+    return any(path.iterdir()) and not _is_ours(path / MARKER_NAME)
 
 
 def _is_ours(marker: Path) -> bool:

@@ -67,6 +67,7 @@ class Hub:
     addresses: tuple[tuple[str, int], ...]
     community: Community
     proxy_addresses: tuple[tuple[str, int], ...] = ()
+    metrics_address: tuple[str, int] | None = None
 
 
 @asynccontextmanager
@@ -103,8 +104,7 @@ async def running(
         keepers(await _forgetting(settings, broker, community))
         keepers(pulse.watch())
         keepers(pulse.weigh())
-        if settings.metrics.port:
-            keepers(await _measured(house, settings, community, broker, pages, pulse, health))
+        figures = await _measured(house, settings, community, broker, pages, pulse, health, keepers)
         sessions = await house.enter_async_context(owned())
         await _obeying(house, settings, community, pages)
         house.callback(listener.close)  # nobody comes in while the sessions end
@@ -122,7 +122,7 @@ async def running(
         if port:
             service = _service(settings, community)
             await house.enter_async_context(port.serving(service, pages))
-        yield Hub(listener.addresses, community, addresses)
+        yield Hub(listener.addresses, community, addresses, figures)
 
 
 def _pulse(settings: Settings) -> Pulse:
@@ -257,18 +257,21 @@ async def _measured(
     pages: PageStore,
     pulse: Pulse,
     health: Health,
-) -> Coroutine[Any, Any, None]:
-    """Serve the hub's figures; what watches its event loop for them."""
+    spawn: Spawn,
+) -> tuple[str, int] | None:
+    """Serve the hub's figures, if they are wanted, and watch its event loop for them; where."""
+    where = settings.metrics
+    if isinstance(where.port, str):
+        return None
     from tcpnet.server import metrics, probe  # a quarter of a second that most hubs do without
 
     lag = Lag()
     figures = metrics.Figures(community, broker.statistics, pages, pulse, lag)
     text = metrics.Metrics(figures).text
-    where = settings.metrics
     serving = probe.answering(where.host, where.port, text, metrics.CONTENT_TYPE, health.flaws)
-    host, port = await house.enter_async_context(serving)
-    _log.info("figures are served", extra={"url": f"http://{host}:{port}/metrics"})
-    return lag.watch()
+    address = await house.enter_async_context(serving)
+    spawn(lag.watch())
+    return address
 
 
 def _identity(settings: Settings) -> Identity:

@@ -20,20 +20,13 @@ from tests.hub import Town, town
 PAGE = Path(__file__).parents[3] / "docs" / "operating.md"
 
 
-def free_port() -> int:
-    """A port that nobody has, for a setting in which 0 means none."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
-
-
 @asynccontextmanager
 async def measured() -> AsyncIterator[tuple[Town, str]]:
     """A hub that serves figures, and where."""
-    port = free_port()
-    async with town(metrics={"port": port}) as hub:
-        yield hub, f"http://127.0.0.1:{port}"
+    async with town(metrics={"port": 0}) as hub:
+        assert hub.hub.metrics_address is not None
+        host, port = hub.hub.metrics_address
+        yield hub, f"http://{host}:{port}"
 
 
 async def get(url: str, method: str = "GET") -> tuple[int, str]:
