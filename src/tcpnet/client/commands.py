@@ -47,7 +47,7 @@ def words() -> list[str]:
 def show_help(desk: Desk, _argument: str = "") -> str:
     """Open the page of keys and words."""
     rows = [(f"{command.word} {command.argument}".strip(), command.summary) for command in COMMANDS]
-    desk.open(help_text(rows))
+    desk.open(help_text(rows, desk.question.words if desk.question else ()))
     return ""
 
 

@@ -198,7 +198,7 @@ class Desk:
             self._set_aside(posting.unsure)
             return
         while (line := posting.next(self.clock())) is not None:
-            if reply := self._reply(question, line):
+            if reply := self._reply(question, question.literal(line)):
                 posting.crosses(reply.mid or "", line, self.clock())
             else:
                 self.next_lines.append(line)
@@ -364,7 +364,7 @@ class Desk:
         assert self.question is not None
         word, _, rest = text.partition(" ")
         if text.startswith("//"):
-            return self._answer(text[1:])
+            return self._answer(self.question.literal(text[1:]))
         if word in self.question.words:
             return self._answer(text)
         try:

@@ -25,10 +25,12 @@ KEYS: Final = (
 """Keys and what they do; those of every line editor (^A ^E ^W ^U ^K ^Y ^_ …) work too."""
 
 
-def help_text(words: "list[tuple[str, str]]") -> str:
-    """The page; `words`: each slash word with what it does."""
+def help_text(words: "list[tuple[str, str]]", of_hub: "tuple[str, ...]" = ()) -> str:
+    """The page; `words`: each slash word with what it does; `of_hub`: words that are sent."""
     lines = ["Keys", *_table(KEYS), ""]
     lines += ["Words, in a room and at the menu (//text sends /text)", *_table(words), ""]
+    if of_hub:
+        lines += ["Words of the hub, here", "  " + "  ".join(of_hub), ""]
     lines += ["A pasted text of several lines is shown for review before anything is sent."]
     return "\n".join(lines)
 

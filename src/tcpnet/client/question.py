@@ -57,6 +57,12 @@ class Question(Struct, frozen=True):
         """Whether the hub can take this; a kindness, for the hub judges again."""
         return not self.whole or _WHOLE.fullmatch(answer) is not None
 
+    def literal(self, text: str) -> str:
+        """What is sent so that the hub takes this for text, not for one of its words."""
+        begun = text.lstrip()
+        word = "/" + begun.lstrip("/").partition(" ")[0]
+        return f"/{begun}" if begun.startswith("/") and word in self.words else text
+
     def value(self, answer: str) -> str | int:
         """What is sent for this answer: a number where one was asked and given."""
         number = _WHOLE.fullmatch(answer) if self.whole else None

@@ -16,6 +16,7 @@ _RULINGS: Final[dict[str, Verb]] = {
     "/mute": "mute",
     "/unmute": "unmute",
 }
+_ORDERS: Final = frozenset({_WHO, _CLOSE, *_RULINGS})
 
 
 def words(session: Session, room: Room) -> tuple[str, ...]:
@@ -37,6 +38,14 @@ async def obeyed(session: Session, community: Community, room: Room, answer: Ans
     else:
         return False
     return True
+
+
+def said(text: str) -> str:
+    """What is said by a line that is no order: `//kick` says `/kick`."""
+    begun = text.lstrip()
+    if begun.startswith("//") and "/" + begun.lstrip("/").partition(" ")[0].strip() in _ORDERS:
+        return begun[1:]
+    return text
 
 
 async def _rule(

@@ -14,11 +14,13 @@ from tests.unit.client.seat import (
     ESCAPE,
     NOON,
     PAGE_DOWN,
+    TAB,
     UP,
     WELCOME,
     Seat,
     ask,
     menu,
+    pasted,
     room,
     said,
     seated,
@@ -60,6 +62,38 @@ async def test_a_word_of_the_hub_is_sent(seat: Seat) -> None:
     assert seat.answers == ["/kick Bob"]
 
 
+async def test_a_word_of_the_hub_can_be_said(seat: Seat) -> None:
+    """The hub takes one slash away, as the client does with its own."""
+    await seat.enter("//kick Bob")
+    await seat.press(pasted("/kick Bob\n//kick\n/quit\n // no word\n"), ENTER)
+
+    assert seat.answers == ["//kick Bob", "//kick Bob", "///kick", "/quit", " // no word"]
+
+
+async def test_the_hub_may_change_its_words_while_it_asks(seat: Seat) -> None:
+    """What is typed stays, and Tab knows the new ones; members are completed behind them."""
+    await seat.hub(Print(message="Bob joined", kind="join", from_="Bob", room="den"))
+    await seat.press("/mu")
+    await seat.hub(room(1, "/kick", "/mute"))
+    await seat.press(TAB, "b", TAB)
+    assert seat.typed == "> /mute Bob"
+    await seat.press(ENTER)
+
+    assert [answer.strip() for answer in map(str, seat.answers)] == ["/mute Bob"]
+
+
+async def test_somebody_muted_or_kicked_reads_why(seat: Seat) -> None:
+    """A refusal of the hub takes the line off its way."""
+    await seat.enter("/kick Bob")
+    (mid,) = seat.screen.pending
+    await seat.hub(
+        Print(message="Only Jose, who owns this room, may do this.", kind="error", mid=mid)
+    )
+
+    assert "Only Jose, who owns this room, may do this." in seat.lines
+    assert not seat.screen.pending
+
+
 @pytest.mark.parametrize("question", [ask("Path: ", 2), ask("Password: ", 2, type_="secret")])
 async def test_elsewhere_a_slash_is_text(seat: Seat, question: object) -> None:
     """Only a question that is marked `local` leaves words to the client."""
@@ -86,6 +120,15 @@ async def test_help_lists_every_word(seat: Seat) -> None:
     text = "\n".join(entry.message for entry in seat.desk.view.scrollback)
 
     assert all(word in text for word in commands.words())
+
+
+async def test_help_lists_the_words_of_the_hub(seat: Seat) -> None:
+    """Those of the question that is open."""
+    await seat.enter("/help")
+    await seat.press(PAGE_DOWN, PAGE_DOWN, PAGE_DOWN)
+    at = seat.lines.index("Words of the hub, here")
+
+    assert seat.lines[at + 1] == "  /kick"
 
 
 async def test_search_goes_to_what_is_found(seat: Seat) -> None:

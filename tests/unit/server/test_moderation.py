@@ -202,3 +202,14 @@ async def test_who_is_removed_is_so_from_all_his_places(hub: Town) -> None:
     await again.asked("Your option")
     await ann.settled()
     assert ann.messages("notice").count("ann removed bob from the chat.") == 1
+
+
+async def test_an_order_with_one_slash_more_is_said(hub: Town) -> None:
+    """And a line that is no order keeps all its slashes."""
+    ann, bob = await in_a_room(hub, "ann", "bob")
+
+    ann.types("//kick bob")
+    ann.types("// kick bob")
+
+    await bob.sees("ann> // kick bob")
+    assert bob.messages("chat") == ["ann> /kick bob", "ann> // kick bob"]

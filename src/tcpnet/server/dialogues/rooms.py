@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from dataclasses import replace
 from typing import Final
 
 from tcpnet.chat.places import Place
@@ -168,6 +169,7 @@ async def _heard(session: Session, community: Community, room: Room, answer: Ans
     """Take one line of a member; whether he leaves with it."""
     if await moderation.obeyed(session, community, room, answer):
         return room.closed
+    answer = replace(answer, text=moderation.said(answer.text))
     bare = _BARE.fullmatch(answer.text)
     if room.is_owner(session.account):
         return await _from_owner(session, community, room, answer, bare)
