@@ -44,6 +44,7 @@ class Server(Section, frozen=True):
     ephemeral: bool = False
     tls_cert: str = ""
     tls_key: str = ""
+    motd: str = ""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
 
@@ -62,6 +63,12 @@ class Mail(Section, frozen=True):
     """Messages to one person."""
 
     max_unread: Annotated[int, Meta(ge=1)] = 1000
+
+
+class Menu(Section, frozen=True):
+    """What people are offered."""
+
+    hidden: tuple[int, ...] = ()
 
 
 class Limits(Section, frozen=True):
@@ -126,6 +133,7 @@ class Settings(Section, frozen=True):
     """All settings; each section is a table of the file."""
 
     server: Server = Server()
+    menu: Menu = Menu()
     rooms: Rooms = Rooms()
     mail: Mail = Mail()
     limits: Limits = Limits()

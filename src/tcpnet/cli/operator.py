@@ -85,6 +85,9 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
         ("deop", "make somebody no longer an operator"),
     ):
         command(name, words).add_argument("who", metavar="NAME-OR-ID")
+    command("say", "tell everybody who is connected something").add_argument(
+        "words", metavar="WORDS", nargs="+"
+    )
     command("invite", "make a code that lets one new person in")
     saved = command("backup", "copy a hub, running or not, into a new file")
     saved.add_argument("file", metavar="FILE", type=Path)
@@ -157,6 +160,8 @@ def _order(given: Namespace) -> "Order":
             return orders.Release(given.who)
         case "op" | "deop":
             return orders.Promote(given.who, operator=given.command == "op")
+        case "say":
+            return orders.Say(" ".join(given.words))
         case "invite":
             return orders.Invite()
         case "cache" if given.action == "list":

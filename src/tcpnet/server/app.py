@@ -49,6 +49,7 @@ from tcpnet.server.community import Community
 from tcpnet.server.door import OpenDoor
 from tcpnet.server.health import Health
 from tcpnet.server.lag import Lag
+from tcpnet.server.menu import offered
 from tcpnet.server.operating import Operating
 from tcpnet.server.people import run_session
 from tcpnet.server.porch import own_page
@@ -79,6 +80,7 @@ async def running(
     `fetcher` makes what speaks to sites: stand-ins for them need another one. Raises ConfigError
     where a folder or the port cannot be had.
     """
+    offered(settings.menu.hidden)  # or everybody would be told of a wrong setting
     async with AsyncExitStack() as house:
         listener = house.enter_context(await _bound(settings))
         port = await _bound_port(settings)

@@ -1,5 +1,6 @@
 """Questions that more than one dialogue asks."""
 
+from collections.abc import Collection
 from typing import Final
 
 from tcpnet.server.session import Session
@@ -7,15 +8,18 @@ from tcpnet.server.session import Session
 OPTION: Final = "Your option <enter a number>: "
 
 
-async def choose(session: Session, last: int) -> int:
-    """Ask for the number of a row until there is one."""
+async def choose(session: Session, rows: Collection[int]) -> int:
+    """Ask for the number of a row until it is one of these."""
+    last = max(rows)
+    complete = len(rows) == last
+    wanted = f"a number from 1 to {last}" if complete else "a number that the menu has"
     while True:
         answer = await session.ask(OPTION, key="option_selected", res_type="int", local=True)
         typed = answer.text.strip()
         # ASCII digits only: `isdecimal` takes those of every script.
-        if typed.isascii() and typed.isdecimal() and len(typed) < 9 and 1 <= int(typed) <= last:
+        if typed.isascii() and typed.isdecimal() and len(typed) < 9 and int(typed) in rows:
             return int(typed)
-        session.tell(f"Please enter a number from 1 to {last}.", kind="error")
+        session.tell(f"Please enter {wanted}.", kind="error")
 
 
 async def agreed(session: Session, question: str, *, key: str) -> bool:

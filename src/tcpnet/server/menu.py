@@ -1,10 +1,10 @@
 """The menu: one table, and the loop that offers it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
-from tcpnet.errors import BrokerError, UserError
+from tcpnet.errors import BrokerError, ConfigError, UserError
 from tcpnet.server.asking import choose
 from tcpnet.server.community import Community
 from tcpnet.server.dialogues import account, direct, login, rooms, users, web
@@ -39,9 +39,23 @@ HEADING: Final = (
 )
 
 
+LEAVING: Final = 7
+"""The one option that cannot be hidden."""
+
+
+def offered(hidden: Collection[int]) -> dict[int, Option]:
+    """The rows that people see, under their numbers. Raises ConfigError."""
+    if LEAVING in hidden:
+        raise ConfigError(f"menu.hidden: {LEAVING} stays, or nobody could leave")
+    if unknown := sorted(set(hidden) - set(range(1, len(MENU) + 1))):
+        raise ConfigError(f"menu.hidden: the menu has no {unknown[0]}, only 1 to {len(MENU)}")
+    return {number: row for number, row in enumerate(MENU, 1) if number not in hidden}
+
+
 async def main_menu(session: Session, community: Community, first: Dialogue | None = None) -> None:
     """Offer the options until the person disconnects; `first` is done before."""
-    text = HEADING + "".join(f"{n}. {option.title}\n" for n, option in enumerate(MENU, 1))
+    rows = offered(community.settings.menu.hidden)
+    text = HEADING + "".join(f"{number}. {row.title}\n" for number, row in rows.items())
     run = first
     while True:
         try:
@@ -53,4 +67,4 @@ async def main_menu(session: Session, community: Community, first: Dialogue | No
             community.note_limit(error.bound, session.address)
             session.tell(str(error), kind="error")
         session.tell(text)
-        run = MENU[await choose(session, len(MENU)) - 1].run
+        run = rows[await choose(session, rows)].run

@@ -1,16 +1,19 @@
 """What an operator's orders do."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol, assert_never
+from typing import Final, Protocol, assert_never
 
 import msgspec
 
+from tcpnet import text
 from tcpnet.chat.accounts import Claim
 from tcpnet.chat.bans import Ban, Bans
+from tcpnet.chat.rooms import MAX_LINE
 from tcpnet.errors import UserError
 from tcpnet.protocol.items import Bye
 from tcpnet.proxy import urls
@@ -19,6 +22,9 @@ from tcpnet.server import orders
 from tcpnet.server.community import Community
 from tcpnet.server.orders import Order, Outcome, Row
 from tcpnet.server.session import Session
+
+# About a millisecond; then others have their turn of the loop.
+_PEOPLE_A_TURN: Final = 256
 
 BackUp = Callable[[Path], Awaitable[int]]
 """Copies the hub into a new file; its bytes."""
@@ -65,6 +71,8 @@ class Operating:
                 return await self._promote(order)
             case orders.Invite():
                 return await self._invite()
+            case orders.Say():
+                return await self._say(order)
             case orders.BackUp():
                 return await self._backed_up(order)
             case orders.ListPages():
@@ -135,6 +143,18 @@ class Operating:
         unneeded = not self.community.settings.accounts.require_password
         note = " Nobody needs it: accounts.require_password is off." if unneeded else ""
         return Outcome(f"This code lets one new person in, once.{note}", [Row({"code": code})])
+
+    async def _say(self, order: orders.Say) -> Outcome:
+        words = text.clip(text.clean(order.words).strip(), MAX_LINE)
+        if not words:
+            raise UserError("There is nothing to say.")
+        sessions = list(self.community.sessions.values())
+        for number, session in enumerate(sessions, start=1):
+            session.tell(f"*** The operator of this hub says: {words}", kind="notice")
+            if not number % _PEOPLE_A_TURN:
+                await asyncio.sleep(0)
+        people = len({session.account.key for session in sessions})
+        return Outcome(f"{_counted(people, 'person was', 'people were')} told.")
 
     async def _backed_up(self, order: orders.BackUp) -> Outcome:
         file = Path(order.file)

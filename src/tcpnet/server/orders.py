@@ -66,6 +66,12 @@ class Invite(Struct, frozen=True, tag="invite"):
     """Make a code that lets one new person in."""
 
 
+class Say(Struct, frozen=True, tag="say"):
+    """Tell everybody who is connected something."""
+
+    words: str
+
+
 class BackUp(Struct, frozen=True, tag="backup"):
     """Copy the store into a new file, by its absolute path."""
 
@@ -91,6 +97,7 @@ Order = (
     | Release
     | Promote
     | Invite
+    | Say
     | BackUp
     | ListPages
     | PurgePage

@@ -25,6 +25,7 @@ from tcpnet.server.orders import (
     PurgePage,
     Release,
     Row,
+    Say,
     Users,
 )
 
@@ -77,6 +78,7 @@ async def hub(tmp_path: Path) -> AsyncIterator[Hub]:
         (["op", "Nina"], Promote("Nina")),
         (["deop", "Nina"], Promote("Nina", operator=False)),
         (["invite"], Invite()),
+        (["say", "back", "at 8"], Say("back at 8")),
         (["cache", "list"], ListPages()),
         (["cache", "purge", "http://a.example/"], PurgePage("http://a.example/")),
     ],

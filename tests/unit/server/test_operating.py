@@ -241,3 +241,27 @@ async def test_pages_are_listed_the_last_used_first_and_forgotten_by_their_addre
         await desk.says(orders.PurgePage(b))
     with pytest.raises(UserError, match="an address looks like"):
         await desk.says(orders.PurgePage("b.example/page"))
+
+
+async def test_what_the_operator_says_reaches_everybody_wherever_he_is(desk: Desk) -> None:
+    """At the menu, in a room, in the middle of a question; once, and made harmless."""
+    nina, _ = await comes(desk, "Nina")
+    jose, _ = await comes(desk, "Jose")
+    await nina.enters_room("den", new=True)
+    await jose.chooses(2)
+
+    told = await desk.says(orders.Say("back at 8\nNina> no\x1b[2J "))
+    await desk.says(orders.Say("x" * 9000))
+
+    words = "*** The operator of this hub says: back at 8 Nina> no␛[2J"
+    assert told == "2 people were told."
+    for person in (nina, jose):
+        await person.settled()
+        assert person.messages("notice").count(words) == 1
+        assert len(person.messages("notice")[-1]) < 4200
+
+
+async def test_silence_is_not_told(desk: Desk) -> None:
+    """Somebody hit enter too early."""
+    with pytest.raises(UserError, match="nothing to say"):
+        await desk.says(orders.Say(" \n"))

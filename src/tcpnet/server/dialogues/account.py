@@ -21,7 +21,7 @@ async def manage(session: Session, community: Community) -> None:
         claim = await community.accounts.current(session.account)
         password = "Change my password" if claim.password else "Set a password"
         session.tell(_MENU.format(password=password))
-        match await choose(session, 5):
+        match await choose(session, range(1, 6)):
             case 1:
                 await _set_password(session, community)
             case 2:

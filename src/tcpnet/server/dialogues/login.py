@@ -47,6 +47,8 @@ async def logged_in(session: Session, community: Community, hello: Hello) -> Asy
         held.enter_context(community.presence.shown(session.account))
         if hello.resume is not None:
             session.outlives()
+        if motd := community.settings.server.motd:
+            session.tell(text.clean_lines(motd).rstrip(), kind="notice")
         await _tell_unread(session, community)
         yield
 

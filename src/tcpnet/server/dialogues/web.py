@@ -50,7 +50,7 @@ async def browse(session: Session, community: Community) -> None:
     while True:
         session.tell(_menu(switches))
         try:
-            match await choose(session, 5):
+            match await choose(session, range(1, 6)):
                 case 1:
                     await _switch_caching(session, community, switches)
                 case 2:
