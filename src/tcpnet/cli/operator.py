@@ -94,6 +94,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     restored = command("restore", "go back to a backup; the hub must be stopped")
     restored.add_argument("file", metavar="FILE", type=Path)
     doctor.add_options(command("doctor", "find what may keep a hub from running well"))
+    command("systemd", "print a unit that lets systemd run a hub")
     cache = command("cache", "list or forget the web pages that a hub keeps")
     actions = cache.add_subparsers(dest="action", metavar="list|purge", required=True)
     actions.add_parser("list", parents=[_common()], help="all pages, the last used first")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tcpnet import __version__
-from tcpnet.cli import doctor, operator
+from tcpnet.cli import doctor, operator, systemd
 from tcpnet.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -87,6 +87,8 @@ def _run(options: argparse.Namespace) -> int:
     # Imported here: --version and --help answer before any of it is needed.
     from tcpnet import config
 
+    if options.command == "systemd":
+        return systemd.run(options)
     if options.command == "doctor":
         return doctor.run(options, lambda: config.merge(_sources(options))[0])
     settings, origins = config.merge(_sources(options))

@@ -34,7 +34,7 @@ async def answering(
                 return web.Response(status=503 if found else 200, text=words)
         return web.Response(status=404, text="There are /metrics and /healthz.\n")
 
-    runner = web.ServerRunner(web.Server(answer), access_log=None)
+    runner = web.ServerRunner(web.Server(answer, access_log=None))
     await runner.setup()
     try:
         try:

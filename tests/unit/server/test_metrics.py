@@ -1,6 +1,7 @@
 """The figures of a hub and whether it is ready, as a monitoring program asks for them."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -88,12 +89,14 @@ async def test_totals_never_fall() -> None:
     assert after["tcpnet_connections"] == 0
 
 
-async def test_only_what_is_there_is_answered() -> None:
-    """And nothing is changed by asking."""
+async def test_only_what_is_there_is_answered(caplog: pytest.LogCaptureFixture) -> None:
+    """And nothing is changed or logged by asking, which happens every few seconds."""
+    caplog.set_level(logging.INFO)
     async with measured() as (_, url):
         assert await get(f"{url}/healthz") == (200, "ready\n")
         assert (await get(url))[0] == 404
         assert (await get(f"{url}/metrics", "POST"))[0] == 405
+    assert caplog.records == []
 
 
 async def test_a_port_that_is_taken_is_named() -> None:

@@ -1,0 +1,72 @@
+"""What a hub is deployed with: the unit for systemd, the container's recipe."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tcpnet.cli import systemd
+from tcpnet.cli.server import main
+from tcpnet.config import Settings, from_environment, merge
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text("utf-8")
+ANALYZE = shutil.which("systemd-analyze")
+
+
+@pytest.fixture
+def unit(tmp_path: Path) -> Path:
+    """A unit that runs a program that is there."""
+    path = tmp_path / "tcpnet.service"
+    path.write_text(systemd.unit([sys.executable, "-m", "tcpnet.cli.server"]), "utf-8")
+    return path
+
+
+@pytest.mark.skipif(ANALYZE is None, reason="needs systemd-analyze")
+def test_systemd_understands_the_unit_and_calls_it_well_confined(unit: Path) -> None:
+    """Without a word of complaint; 10 is the most exposed, 0 the least."""
+    assert ANALYZE is not None
+    verify = subprocess.run([ANALYZE, "verify", unit], capture_output=True, text=True)
+    security = [ANALYZE, "security", "--offline=true", "--threshold=20", "--no-pager", str(unit)]
+    confined = subprocess.run(security, capture_output=True, text=True)
+
+    assert (verify.returncode, verify.stdout + verify.stderr) == (0, "")
+    assert confined.returncode == 0, confined.stdout
+
+
+def test_the_command_prints_the_unit_with_its_own_settings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ready to be written to a file; what systemd would expand is kept from it."""
+    status = main(["systemd", "--config", str(tmp_path / "50% $off.toml")])
+
+    printed = capsys.readouterr().out
+    [command] = re.findall(r"^ExecStart=(.+)$", printed, re.MULTILINE)
+    assert status == 0
+    assert command.endswith(" --config '" + str(tmp_path / "50%% $$off.toml") + "'")
+    assert "{command}" not in printed
+
+
+def test_every_variable_of_the_container_is_a_setting() -> None:
+    """A misspelt one would end the container at its start."""
+    variables = dict(re.findall(r"(TCPNET_\w+)=(\S+)", DOCKERFILE))
+
+    settings, _ = merge([from_environment(variables)])
+
+    assert settings.server.host == "0.0.0.0"
+    assert settings.metrics.port == 9105
+    assert settings != Settings()
+
+
+def test_the_container_is_built_from_what_the_wheel_needs() -> None:
+    """Nothing of a checkout besides gets in, least of all its data."""
+    ignored = (ROOT / "deploy" / "Dockerfile.dockerignore").read_text("utf-8").splitlines()
+    let_in = {line.removeprefix("!") for line in ignored if line.startswith("!")}
+
+    assert ignored[0] == "*"
+    assert let_in == {"LICENSE", "README.md", "pyproject.toml", "src"}
+    assert all((ROOT / name).exists() for name in let_in)
+    assert "USER tcpnet" in DOCKERFILE
