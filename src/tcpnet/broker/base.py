@@ -65,6 +65,7 @@ class Statistics(Struct):
 
 
 Deliver = Callable[[Sequence[Record]], None]
+Done = Callable[[int | BrokerError], None]
 
 
 class Following:
@@ -119,6 +120,14 @@ class Broker(Protocol):
         as long as the line is kept; so after a `BrokerError` it is right to try again with the
         same mid. An empty mid is never taken for a repetition. Mids that grow with time, a
         clock first and chance behind it, are the cheapest to keep.
+        """
+        ...
+
+    def offer(self, log: str, sender: str, mid: str, body: str, done: Done) -> bool:
+        """Publish without waiting; False where the caller has to wait for room, by `publish`.
+
+        `done` gets the seq once the line is durable and was delivered, or the `BrokerError`.
+        Raises `BrokerError` for a text that cannot be kept.
         """
         ...
 

@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Final, Self, TypeVar
 
 from tcpnet.broker import reader
-from tcpnet.broker.base import Broker, Deliver, Following, Record, Statistics, Stored, text_size
+from tcpnet.broker.base import (
+    Broker,
+    Deliver,
+    Done,
+    Following,
+    Record,
+    Statistics,
+    Stored,
+    text_size,
+)
 from tcpnet.broker.connection import Connect, Connection, connect
 from tcpnet.broker.followers import Followers
 from tcpnet.broker.lane import MAX_BYTES, MAX_REQUESTS, Batch, Lane
@@ -91,6 +100,11 @@ class EmbeddedBroker(Broker):
         size = text_size(log, sender, mid, body)
         seq: int = await self._writing.request(Draft(log, sender, mid, body, self._clock()), size)
         return seq
+
+    def offer(self, log: str, sender: str, mid: str, body: str, done: Done) -> bool:
+        """See `Broker.offer`."""
+        size = text_size(log, sender, mid, body)
+        return self._writing.offer(Draft(log, sender, mid, body, self._clock()), size, done)
 
     def follow(self, log: str, deliver: Deliver) -> Following:
         """See `Broker.follow`."""

@@ -24,10 +24,9 @@ class Gate:
 
     async def enter(self, size: int) -> None:
         """Wait for room; raise `BrokerError` once closed."""
-        self._check_open()
-        if self._fits(size) and not self._waiting:
-            self._admit(size)
+        if self.let_in(size):
             return
+        self._check_open()
         admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((size, admitted))
         try:
@@ -39,6 +38,13 @@ class Gate:
         if self._closed:
             self.leave(1, size)
         self._check_open()
+
+    def let_in(self, size: int) -> bool:
+        """Admit a request if it need not wait."""
+        if self._closed or self._waiting or not self._fits(size):
+            return False
+        self._admit(size)
+        return True
 
     def leave(self, requests: int, size: int) -> None:
         """Give back the room of finished requests, and let in who waits for it."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from itertools import chain
 from queue import SimpleQueue
 from threading import Thread
@@ -56,10 +57,14 @@ class Engine(Protocol):
         ...
 
 
+Done = Callable[[Any], None]
+"""Takes the outcome of one request, an exception being one to raise; never raises itself."""
+
+
 class _Job(Struct, eq=False):
     work: Any
     size: int
-    future: asyncio.Future[Any]
+    done: Done
 
 
 class Lane:
@@ -115,11 +120,16 @@ class Lane:
     async def request(self, work: Any, size: int) -> Any:
         """Have the engine carry out `work`; return or raise its outcome."""
         await self._gate.enter(size)
-        if not self._queued:
-            self._loop.call_soon(self._hand_over)
         future = self._loop.create_future()
-        self._queued.append(_Job(work, size, future))
+        self._queue_up(_Job(work, size, partial(_resolve, future)))
         return await future
+
+    def offer(self, work: Any, size: int, done: Done) -> bool:
+        """Have the engine carry out `work` without waiting for it; False where there is no room."""
+        if not self._gate.let_in(size):
+            return False
+        self._queue_up(_Job(work, size, done))
+        return True
 
     async def close(self) -> None:
         """Finish what was requested and end the thread, in bounded time."""
@@ -135,6 +145,11 @@ class Lane:
         else:
             self._thread.join()
 
+    def _queue_up(self, job: _Job) -> None:
+        if not self._queued:
+            self._loop.call_soon(self._hand_over)
+        self._queued.append(job)
+
     def _hand_over(self) -> None:
         if self._queued:
             self._handed.append(self._queued)
@@ -149,13 +164,13 @@ class Lane:
             self._on_batch(batch)
         finally:
             for job, outcome in zip(jobs, batch.outcomes, strict=True):
-                _resolve(job.future, outcome)
+                job.done(outcome)
             self._gate.leave(len(jobs), sum(job.size for job in jobs))
 
     def _abandon(self) -> None:
         self._abandoned = True
         for job in chain.from_iterable(self._handed):
-            _resolve(job.future, BrokerError("not saved: the disk does not answer"))
+            job.done(BrokerError("not saved: the disk does not answer"))
 
     def _run(self) -> None:
         try:

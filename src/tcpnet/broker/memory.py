@@ -14,6 +14,7 @@ from tcpnet.broker.base import (
     Broker,
     Conflict,
     Deliver,
+    Done,
     Following,
     Record,
     Statistics,
@@ -109,13 +110,19 @@ class MemoryBroker(Broker):
         self._values: dict[str, dict[str, Stored]] = {}
         self._revision = 0
         self._followers = Followers()
-        self._queued: list[tuple[Callable[[], Any], asyncio.Future[Any]]] = []
+        self._queued: list[tuple[Callable[[], Any], Callable[[Any], None]]] = []
         self._fresh: list[Record] = []
 
     async def publish(self, log: str, sender: str, mid: str, body: str) -> int:
         """See `Broker.publish`; durable means as long as the process lives."""
         text_size(log, sender, mid, body)
         return await self._request(partial(self._append, log, sender, mid, body))
+
+    def offer(self, log: str, sender: str, mid: str, body: str, done: Done) -> bool:
+        """See `Broker.offer`; there is always room."""
+        text_size(log, sender, mid, body)
+        self._queue(partial(self._append, log, sender, mid, body), done)
+        return True
 
     def follow(self, log: str, deliver: Deliver) -> Following:
         """See `Broker.follow`."""
@@ -206,12 +213,14 @@ class MemoryBroker(Broker):
         return [stored for _, stored in sorted(self._values.get(kind, {}).items())]
 
     async def _request(self, work: Callable[[], T]) -> T:
-        loop = asyncio.get_running_loop()
-        if not self._queued:
-            loop.call_soon(self._commit)
-        future: asyncio.Future[T] = loop.create_future()
-        self._queued.append((work, future))
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._queue(work, partial(_resolve, future))
         return await future
+
+    def _queue(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
+        if not self._queued:
+            asyncio.get_running_loop().call_soon(self._commit)
+        self._queued.append((work, done))
 
     def _commit(self) -> None:
         batch, self._queued = self._queued, []
@@ -221,8 +230,8 @@ class MemoryBroker(Broker):
         try:
             self._followers.deliver(fresh)
         finally:
-            for (_, future), outcome in zip(batch, outcomes, strict=True):
-                _resolve(future, outcome)
+            for (_, done), outcome in zip(batch, outcomes, strict=True):
+                done(outcome)
 
     def _count(self, operations: int, records: int) -> None:
         counted = self.statistics
