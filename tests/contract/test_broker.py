@@ -150,6 +150,25 @@ async def test_followers_come_before_publishers(broker: Broker) -> None:
     assert events == ["first a", "first b", "second a", "second b", "published a", "published b"]
 
 
+async def test_an_offered_line_is_published_without_waiting(broker: Broker) -> None:
+    """Its followers come first, then whoever offered it, with its seq, a repetition's too."""
+    events: list[object] = []
+
+    with broker.follow("den", lambda batch: events.extend(r.body for r in batch)):
+        for mid in ("m1", "m1", "m2"):
+            assert broker.offer("den", "ann", mid, f"body of {mid}", events.append)
+        assert events == []
+        await broker.publish("den", "ann", "m3", "last")
+
+    assert events == ["body of m1", "body of m2", "last", 1, 1, 2]
+
+
+async def test_a_text_that_cannot_be_kept_is_not_taken_when_offered(broker: Broker) -> None:
+    """Whoever offers it learns so at once."""
+    with pytest.raises(BrokerError, match="Unicode"):
+        broker.offer("den", "ann", "m1", "\ud800", lambda _: None)
+
+
 async def test_a_repetition_is_not_delivered_again(broker: Broker) -> None:
     """Nobody reads a line twice because its sender was unsure."""
     seen: list[Record] = []

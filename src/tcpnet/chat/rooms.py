@@ -5,13 +5,13 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 import msgspec
 from msgspec import Struct
 
 from tcpnet import text
-from tcpnet.broker.base import Broker, Conflict, Following, Record
+from tcpnet.broker.base import Broker, Conflict, Done, Following, Record
 from tcpnet.chat import names
 from tcpnet.chat.accounts import Account
 from tcpnet.chat.later import Later
@@ -109,18 +109,30 @@ def _ignored() -> None:
     """Take note of nothing."""
 
 
+class Reader(Protocol):
+    """Takes frames that were encoded for everybody, or refuses them; never waits."""
+
+    def push(self, lines: bytes, frames: int) -> bool:
+        """Take frames, so many; what is pushed in one turn may leave together."""
+        ...
+
+    def push_now(self, lines: bytes, frames: int) -> bool:
+        """Take frames to which nothing is added in this turn."""
+        ...
+
+
 @dataclass(eq=False, slots=True)
 class Seat:
     """One member in one room. Only `drained` waits.
 
-    `push` takes what everybody gets, or refuses it; `lagged` is told of the first refusal: from
+    `reader` takes what everybody gets; `lagged` is told of its first refusal: from
     then on the seat is no longer `live` and gets nothing until it caught up from the log, where
     `seen` is the last line it had, and `since` the last one before it came. `dismiss` asks the
     member to go, `promoted` tells that the room became his.
     """
 
     account: Account
-    push: Callable[[bytes], bool]
+    reader: Reader
     drained: Callable[[], Awaitable[None]]
     lagged: Callable[[], None]
     dismiss: Callable[[], None]
@@ -195,15 +207,25 @@ class Room:
         return len({seat.account.key for seat in self.seats if not seat.removed})
 
     def push(self, encoded: bytes) -> None:
-        """Hand frames to every live seat. No await: all members see one order."""
+        """Hand a frame to every live seat. No await: all members see one order."""
+        for seat in self.seats:
+            if seat.live and not seat.reader.push(encoded, 1):
+                self._lags(seat)
+
+    def push_lines(self, encoded: bytes, first: int, last: int) -> None:
+        """Hand the lines of a batch, from one seq to another, to every live seat."""
+        self.last_seq, frames = last, last - first + 1
         for seat in self.seats:
             if not seat.live:
                 continue
-            if seat.push(encoded):
-                seat.seen = self.last_seq
+            if seat.reader.push_now(encoded, frames):
+                seat.seen = last
             else:
-                seat.live = False
-                seat.lagged()
+                self._lags(seat)
+
+    def _lags(self, seat: Seat) -> None:
+        seat.live = False
+        seat.lagged()
 
 
 class Rooms:
@@ -320,7 +342,7 @@ class Rooms:
                 continue  # the member came back meanwhile, with a position of his own
             # What is stored a moment before everybody is told comes to the seat with everybody.
             page = [record for record in stored if record.seq <= room.last_seq]
-            if page and not seat.push(self._encoded(room, page)):
+            if page and not seat.reader.push(self._encoded(room, page), len(page)):
                 return
             # Lines that are kept no longer cannot be missed.
             seat.seen = page[-1].seq if page else room.last_seq
@@ -346,15 +368,16 @@ class Rooms:
 
     async def post(self, room: Room, author: Account, words: str, mid: str = "") -> int:
         """Say a line to everybody in the room; returns once it is durable. Raises UserError."""
-        if room.closed:
-            raise UserError(f"The chat room {room.id} was closed.")
-        if room.is_muted(author):
-            raise UserError("You are muted in this room: your line was not sent.")
-        if not words.strip():
-            raise UserError("An empty line is not sent.")
-        if text.size(words) > MAX_LINE:
-            raise UserError(f"A line has at most {MAX_LINE} bytes.")
-        return await self._broker.publish(room.deed.log, author.name, mid, text.clean(words))
+        said = _sayable(room, author, words)
+        return await self._broker.publish(room.deed.log, author.name, mid, said)
+
+    def offer(self, room: Room, author: Account, words: str, mid: str, done: Done) -> bool:
+        """Say a line without waiting; False where the caller has to, by `post`.
+
+        `done` learns what became of it, as `Broker.offer` says. Raises UserError.
+        """
+        said = _sayable(room, author, words)
+        return self._broker.offer(room.deed.log, author.name, mid, said, done)
 
     def rule(self, room: Room, verb: Verb, whom: Account, by: Account, mid: str = "") -> None:
         """Decide whether somebody may speak or be there; everybody is told. Never waits.
@@ -411,8 +434,7 @@ class Rooms:
         # outbox can take or refuse.
         for start in range(0, len(records), _PAGE):
             page = records[start : start + _PAGE]
-            room.last_seq = page[-1].seq
-            room.push(self._encoded(room, page))
+            room.push_lines(self._encoded(room, page), page[0].seq, page[-1].seq)
 
     def _encoded(self, room: Room, records: Sequence[Record]) -> bytes:
         return b"".join(self._render(Line(room.id, record)) for record in records)
@@ -473,6 +495,19 @@ class Rooms:
     async def _write(self, room: Room) -> None:
         if not room.closed:
             await self._broker.put(_KIND, room.id, msgspec.json.encode(room.deed))
+
+
+def _sayable(room: Room, author: Account, words: str) -> str:
+    """What is kept of a line; raises UserError where it may not be said."""
+    if room.closed:
+        raise UserError(f"The chat room {room.id} was closed.")
+    if room.is_muted(author):
+        raise UserError("You are muted in this room: your line was not sent.")
+    if not words.strip():
+        raise UserError("An empty line is not sent.")
+    if text.size(words) > MAX_LINE:
+        raise UserError(f"A line has at most {MAX_LINE} bytes.")
+    return text.clean(words)
 
 
 def _is_there(room: Room, seat: Seat) -> bool:

@@ -16,6 +16,9 @@ MAX_OUTBOX: Final = 256 * 1024
 FAREWELL: Final = 1.0
 """Seconds a peer has to take its last bytes before the connection is cut."""
 
+_SHARE: Final = 0.25
+"""Of the outbox, for one's own dialogue: the rest is kept free for what others say meanwhile."""
+
 _NOTHING_BEHIND: Final = "nothing follows secure until TLS has begun"
 
 Incoming = TypeVar("Incoming", bound=Item)
@@ -78,16 +81,30 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
 
         Twice the outbox ends the connection: a dialogue waits for `drained` long before.
         """
-        self._queue(line)
+        self._queue(line, 1)
         if self.unsent > 2 * self.max_outbox and not self._over:
             self._end(SlowConsumer(self.unsent, "limits.outbox_bytes"))
 
-    def push(self, lines: bytes) -> bool:
+    def push(self, lines: bytes, frames: int) -> bool:
         """Queue what others say, unless the peer has too much to read already."""
         if self._transport is None or self.unsent > self.max_outbox:
             return False
-        self._queue(lines)
+        self._queue(lines, frames)
         return True
+
+    def push_now(self, lines: bytes, frames: int) -> bool:
+        """Push what is a whole batch: where nothing waits it leaves at once, past the outbox."""
+        if self._outbox or self._full or self._transport is None:
+            return self.push(lines, frames)
+        self.frames_out += frames
+        self.bytes_out += len(lines)
+        self._transport.write(lines)
+        return True
+
+    @property
+    def takes_more(self) -> bool:
+        """Whether so little waits for the peer that its own dialogue may go on."""
+        return self.unsent <= self.max_outbox * _SHARE
 
     @property
     def unsent(self) -> int:
@@ -142,11 +159,10 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         self._full = tls.get_write_buffer_size() > 0
         self.flush_now()
 
-    async def drained(self, share: float = 0.25) -> None:
+    async def drained(self, share: float = _SHARE) -> None:
         """Wait until at most `share` of the outbox is in use.
 
-        A quarter: the rest is kept free for what others say while this peer reads. A connection
-        that has ended has nothing that waits.
+        A connection that has ended has nothing that waits.
         """
         while self.unsent > self.max_outbox * share:
             if self._room is None:
@@ -213,9 +229,7 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         chunks, self._outbox, size = self._outbox, [], self._outbox_size
         self._outbox_size = 0
         self.bytes_out += size
-        lines = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        self.frames_out += lines.count(b"\n")
-        transport.write(lines)
+        transport.write(chunks[0] if len(chunks) == 1 else b"".join(chunks))
         self._make_room()
 
     def ask_for_life(self) -> None:
@@ -283,13 +297,14 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         if not self._over:
             self._end(ConnectionLost(str(exc) if exc else "closed"))
 
-    def _queue(self, lines: bytes) -> None:
+    def _queue(self, lines: bytes, frames: int) -> None:
         if self._transport is None:
             return
         if not self._outbox and not self._full:
             self._pulse.due(self)
         self._outbox.append(lines)
         self._outbox_size += len(lines)
+        self.frames_out += frames
 
     def _watch_stall(self, waiting: int) -> None:
         """Look again after `max_stall` seconds whether the peer took anything.

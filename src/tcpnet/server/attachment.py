@@ -54,10 +54,6 @@ class Attachment:
             self._kept.append(line)
             self._kept_size += len(line)
 
-    def push(self, lines: bytes) -> bool:
-        """Say what others said; False where it cannot be taken now. Never waits."""
-        return not self.away and self.connection.push(lines)
-
     async def drained(self) -> None:
         """Wait until the person has read most of what was sent; long texts wait for his return."""
         while self.away and self._kept_size > MAX_KEPT // 4:

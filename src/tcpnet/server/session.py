@@ -64,6 +64,10 @@ class Dismissed(TcpnetError):
 class Standing(Protocol):
     """What a person is in while a standing question is open, a room say."""
 
+    def hears(self, answer: Answer) -> bool:
+        """Take an answer at once, without waiting; what is left goes to the dialogue."""
+        ...
+
     async def catch_up(self) -> None:
         """Hand over what was missed, as far as it is taken now."""
 
@@ -211,10 +215,6 @@ class Session:
     def send(self, *frame: items.FromServer) -> None:
         """Send items now. Never waits."""
         self._attachment.send(*frame)
-
-    def push(self, lines: bytes) -> bool:
-        """Show frames that were encoded for many; False where there is no room. Never waits."""
-        return self._attachment.push(lines)
 
     async def page(self, message: str, **more: Any) -> None:
         """Show a long text; waits for the person's own reading between pieces."""
@@ -412,7 +412,23 @@ class Session:
             raise ProtocolError(f"question {question.id} has the key {question.res_key}")
         if not question.keep and self._waiting:
             return  # it was answered already
-        self._put(reply)
+        if not (self._listens and self._hears(reply)):
+            self._put(reply)
+
+    @property
+    def _listens(self) -> bool:
+        """Whether the dialogue does nothing but wait for the next answer to a standing question."""
+        idle = self._arrival is not None and not self._arrival.done()
+        return idle and self._standing is not None and not self._behind
+
+    def _hears(self, reply: Reply) -> bool:
+        """Let the standing take a reply, as fast as this person may speak; whether it did."""
+        if self.is_away or not self.connection.takes_more:
+            return False
+        if not self._pace.passes(asyncio.get_running_loop().time()):
+            return False
+        assert self._standing is not None, "nobody listens without one"
+        return self._standing.hears(_answer(reply))
 
     def _put(self, item: FromClient) -> None:
         self._waiting.append(item)
@@ -437,7 +453,7 @@ class Session:
             return None
         if not isinstance(item, Reply):
             raise ProtocolError("an answer was expected")
-        return Answer(str(item.value), item.mid or "")
+        return _answer(item)
 
     def _slow_down(self) -> None:
         if not self._told_to_wait:
@@ -483,6 +499,10 @@ class _Answers:
         if answer is None:
             raise StopAsyncIteration
         return answer
+
+
+def _answer(reply: Reply) -> Answer:
+    return Answer(str(reply.value), reply.mid or "")
 
 
 def _nobody(upto: int) -> None:

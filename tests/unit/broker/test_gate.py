@@ -50,6 +50,24 @@ async def test_callers_are_admitted_in_order_as_room_is_given_back() -> None:
         gate.leave(2, 2)
 
 
+async def test_nobody_is_let_in_past_those_who_wait() -> None:
+    """Room that is taken without waiting is no way to overtake."""
+    gate = Gate(max_requests=2, max_bytes=100)
+    async with asyncio.TaskGroup() as group:
+        assert gate.let_in(60)
+        queue = Queue(group, gate)
+        queue.comes("large", 60)
+        await settle()
+
+        assert not gate.let_in(1)
+        gate.leave(1, 60)
+        await settle()
+        assert gate.let_in(1)
+        gate.close()
+        gate.leave(2, 61)
+        assert not gate.let_in(1)
+
+
 async def test_bytes_are_bounded_too() -> None:
     """A small request does not overtake a large one that waits."""
     gate = Gate(max_requests=9, max_bytes=10)

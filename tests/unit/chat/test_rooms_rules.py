@@ -94,16 +94,21 @@ class Member:
         self.takes = True
         self.dismissed = 0
         self.lagged = 0
-        self.seat = Seat(account, self._push, self._drained, self._lagged, self._dismissed)
+        self.seat = Seat(account, self, self._drained, self._lagged, self._dismissed)
 
     def lines(self) -> list[str]:
         """What was said, without comings and goings."""
         return [word.split(":")[1] for word in self.got if ":" in word]
 
-    def _push(self, encoded: bytes) -> bool:
+    def push(self, lines: bytes, frames: int) -> bool:
+        """Take frames, unless there is no room."""
+        got = lines.decode().splitlines()
+        assert len(got) == frames
         if self.takes:
-            self.got += encoded.decode().splitlines()
+            self.got += got
         return self.takes
+
+    push_now = push
 
     async def _drained(self) -> None:
         await asyncio.sleep(0)

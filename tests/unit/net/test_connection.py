@@ -28,7 +28,7 @@ async def test_all_that_is_sent_in_a_tick_leaves_in_one_write() -> None:
     connection.send(Print(message="one"))
     connection.send(Print(message="two"), Print(message="three"))
     connection.send_encoded(codec.encode(Print(message="four")))
-    assert connection.push(codec.encode(Print(message="five")))
+    assert connection.push(codec.encode(Print(message="five")), 1)
     assert transport.writes == []
     await tick()
 
@@ -243,7 +243,7 @@ async def test_what_others_say_waits_within_the_outbox() -> None:
     line = codec.encode(Print(message="x" * 100))
 
     pushed = 0
-    while connection.push(line):
+    while connection.push(line, 1):
         pushed += 1
 
     assert 1000 < pushed * len(line) <= 1000 + len(line)
@@ -252,7 +252,7 @@ async def test_what_others_say_waits_within_the_outbox() -> None:
     transport.takes(100_000)
     await tick()
     transport.takes(100_000)
-    assert connection.push(line)
+    assert connection.push(line, 1)
 
 
 async def test_drained_waits_until_three_quarters_are_free() -> None:

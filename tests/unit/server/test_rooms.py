@@ -244,6 +244,21 @@ async def test_a_resent_line_appears_once(hub: Town) -> None:
     assert ann.messages("chat") == ["ann> once", "ann> after"]
 
 
+async def test_whoever_leaves_has_his_last_lines_first(hub: Town) -> None:
+    """Lines said in one breath with `bye` are in the room before he is out of it."""
+    ann, bob = await hub.people("ann", "bob")
+    await ann.enters_room("den", new=True)
+    await bob.enters_room("den")
+
+    for words in ("one", "two", "three", "bye"):
+        bob.types(words)
+
+    await bob.asked("Your option")
+    await ann.sees("bob disconnected")
+    assert bob.messages("chat") == ["bob> one", "bob> two", "bob> three"]
+    assert ann.messages("chat") == bob.messages("chat")
+
+
 async def test_a_line_that_is_too_long_is_refused_and_the_room_goes_on(hub: Town) -> None:
     """4 KiB of UTF-8; what is refused is said, with its mid."""
     ann = await hub.person("ann")

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from tcpnet.chat.places import Place
@@ -10,7 +11,7 @@ from tcpnet.chat.rooms import Room, Seat
 from tcpnet.errors import BrokerError, UserError
 from tcpnet.server import moderation, wording
 from tcpnet.server.community import Community
-from tcpnet.server.session import Answer, Session
+from tcpnet.server.session import MAX_WAITING, Answer, Session
 
 # `bye` alone, or as the whole last sentence: "See you later. bye", "Take care Bob. Bye."
 _PARTING: Final = re.compile(r"(?:^|.*[.!?…]\s+)bye\s*[.!]*\s*", re.IGNORECASE | re.DOTALL)
@@ -102,6 +103,7 @@ async def _listened(stay: "_Stay") -> None:
         key="message", place=where, local=True, words=words, standing=stay
     ) as answers:
         async for answer in answers:
+            await stay.settled()
             try:
                 if await _heard(session, community, room, answer):
                     break
@@ -118,13 +120,15 @@ class _Stay:
         self.room = room
         self.seat = Seat(
             account=session.account,
-            push=session.push,
+            reader=session.connection,
             drained=session.drained,
             lagged=self._lagged,
             dismiss=self._called_off,
             promoted=self._promoted,
         )
         self.uninformed = self._lags = False
+        self._under_way = 0
+        self._arrived: asyncio.Future[None] | None = None
 
     @property
     def end(self) -> str:
@@ -136,12 +140,43 @@ class _Stay:
     async def catch_up(self) -> None:
         """Hand over what was missed, from the last line that the client says it has."""
         seat = self.seat
+        seat.reader = self.session.connection  # he may have come back over another one
         if self._lags:
             self._lags = False
             self.session.tell(_TOO_SLOW, kind="notice")
         await self.community.rooms.catch_up(self.room, seat)
         if not seat.live and not self.session.is_away:
             self.session.fall_behind()
+
+    def hears(self, answer: Answer) -> bool:
+        """Post a line that is nothing but a line, as most are: no task has to wake for it."""
+        if self._under_way >= MAX_WAITING or _may_be_a_word(answer.text):
+            return False
+        session, posted = self.session, partial(self._posted, answer.mid)
+        try:
+            taken = self.community.rooms.offer(
+                self.room, session.account, answer.text, answer.mid, posted
+            )
+        except (UserError, BrokerError) as error:
+            session.tell(str(error), kind="error", mid=answer.mid or None)
+            return True
+        self._under_way += taken
+        return taken
+
+    async def settled(self) -> None:
+        """Wait until all lines that were heard are durable, and everybody has them."""
+        while self._under_way:
+            self._arrived = self._arrived or asyncio.get_running_loop().create_future()
+            await self._arrived
+
+    def _posted(self, mid: str, outcome: int | BrokerError) -> None:
+        self._under_way -= 1
+        if isinstance(outcome, BrokerError):
+            self.session.tell(str(outcome), kind="error", mid=mid or None)
+        if self._arrived is not None and not self._under_way:
+            if not self._arrived.done():
+                self._arrived.set_result(None)
+            self._arrived = None
 
     def went_away(self) -> None:
         """Tell the room."""
@@ -163,6 +198,12 @@ class _Stay:
     def _called_off(self) -> None:
         self.uninformed = not self.seat.live
         self.session.call_off()
+
+
+def _may_be_a_word(text: str) -> bool:
+    """Whether a line may be more than a line: an order, `exit`, or a parting."""
+    begins_odd = text[:1] == "/" or text[:1].isspace()
+    return begins_odd or "bye" in text.lower() or _BARE.match(text) is not None
 
 
 async def _heard(session: Session, community: Community, room: Room, answer: Answer) -> bool:
