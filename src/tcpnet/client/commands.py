@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from tcpnet.client.bell import Policy
 from tcpnet.client.desk import Desk
-from tcpnet.client.help import help_text
+from tcpnet.client.help import WIDTH, help_text
 from tcpnet.client.saving import create
 from tcpnet.errors import UserError
 
@@ -47,7 +47,8 @@ def words() -> list[str]:
 def show_help(desk: Desk, _argument: str = "") -> str:
     """Open the page of keys and words."""
     rows = [(f"{command.word} {command.argument}".strip(), command.summary) for command in COMMANDS]
-    desk.open(help_text(rows, desk.question.words if desk.question else ()))
+    words = desk.question.words if desk.question else ()
+    desk.open(help_text(rows, words, desk.talk.view.layout.width or WIDTH))
     return ""
 
 
@@ -130,6 +131,11 @@ def _save(desk: Desk, argument: str) -> str:
     return f"saved {name}{kept}"
 
 
+def _reconnect(desk: Desk, _argument: str) -> str:
+    desk.way.redial()
+    return ""
+
+
 def _quit(desk: Desk, _argument: str) -> str:
     desk.leave()
     return desk.notice
@@ -166,6 +172,7 @@ COMMANDS: Final = (
     Command("/page", "[N]", "read the last long page, or the N-th from the end; Esc closes", _page),
     Command("/save", "FILE [N]", "write that page, or the file offered last, to a new file", _save),
     Command("/raw", "on|off", "show emoji as they came, though lines may shift", _raw),
+    Command("/reconnect", "", "let go of the connection and dial anew", _reconnect),
     Command("/quit", "", "leave", _quit),
 )
 """The rows of the help, in its order."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 from tcpnet.client.bell import Bell
-from tcpnet.client.entry import Entry
+from tcpnet.client.entry import PUSHED, Entry
 from tcpnet.client.find import Find
 from tcpnet.client.paste import Paste
 from tcpnet.client.posting import Posting
@@ -47,6 +47,9 @@ class Way(Protocol):
 
     def retry_now(self) -> None:
         """Dial without waiting any longer."""
+
+    def redial(self) -> None:
+        """Let go of the connection and dial anew."""
 
     def leave(self, reason: str = ..., status: int = ...) -> None:
         """End politely, with this exit status."""
@@ -98,9 +101,12 @@ class Desk:
         self._obey_word = obey
         self._sent_at: dict[str, float] = {}
         self._asked_above: int | None = None
+        self._talking = False
+        self._farewell: int | None = None  # what the hub said last in a room by itself
         self.saving: Saving | None = None
         """A file on its way to the disk."""
         self._greeted = False
+        self._lost = False
         self._leaving = False
         self.impatient = False
         """Whether the person wants to be gone at once."""
@@ -153,6 +159,7 @@ class Desk:
                     if self.posting and event.answers:
                         self.posting.acknowledged(event.answers, self.clock())
                     if self.talk.add(event):
+                        self._note_farewell(event)
                         ring = self.bell.rings(event, self.clock()) or ring
                 case State():
                     self._changed(event)
@@ -300,12 +307,15 @@ class Desk:
         self._asked_above = None
         if question.keep:
             self.talk.view.go_on()
+        elif self._talking and self._farewell is not None:
+            self.talk.view.lead(self._farewell)
+        self._talking = question.keep
         if question.keep and self._aside and not self.paste:
             self.paste, self._aside = Paste(tuple(self._aside)), []
         width = self.talk.view.layout.width
         room = max(width // 2, width - _NUMBER) if question.whole else width // 2
         if width and cells(question.prompt) > room:
-            self._asked_above = self.talk.view.append(Entry(message=question.prompt))
+            self._asked_above = self.talk.view.ask(Entry(message=question.prompt))
 
     def _answer(self, text: str) -> bool:
         question = self.question
@@ -375,6 +385,13 @@ class Desk:
         self.recall.remember(kind_of(self.question), text)
         return True
 
+    def _note_farewell(self, entry: Entry) -> None:
+        """Remember a sentence about the room, while nobody has said anything after it."""
+        if entry.kind == "notice" and entry.room is not None:
+            self._farewell = self.talk.view.scrollback.end - 1
+        elif entry.kind in PUSHED:
+            self._farewell = None
+
     def _take_back(self, unsent: list[str]) -> None:
         """Give the person what was on its way, or waited to be, when a session ended."""
         if self.posting:
@@ -404,8 +421,9 @@ class Desk:
         if state.phase == "connecting" and not self._greeted:
             self._greeted = True
             self.note(f"connecting to {self.screen.address}")
-        if state.phase == "connected" and self.screen.client_id is not None:
+        if state.phase == "connected" and self._lost:
             self.talk.view.lead()
+        self._lost = state.phase == "lost" or (self._lost and state.phase != "connected")
         if state.phase in ("lost", "ended"):
             self._sent_at.clear()
             if self.saving:

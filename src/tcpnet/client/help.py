@@ -25,16 +25,26 @@ KEYS: Final = (
 """Keys and what they do; those of every line editor (^A ^E ^W ^U ^K ^Y ^_ …) work too."""
 
 
-def help_text(words: "list[tuple[str, str]]", of_hub: "tuple[str, ...]" = ()) -> str:
+WIDTH: Final = 80
+"""Cells of a terminal that has not said how wide it is."""
+_NARROW: Final = 60
+"""Cells below which what a key does stands under it."""
+
+
+def help_text(
+    words: "list[tuple[str, str]]", of_hub: "tuple[str, ...]" = (), width: int = WIDTH
+) -> str:
     """The page; `words`: each slash word with what it does; `of_hub`: words that are sent."""
-    lines = ["Keys", *_table(KEYS), ""]
-    lines += ["Words, in a room and at the menu (//text sends /text)", *_table(words), ""]
+    lines = ["Keys", *_table(KEYS, width), ""]
+    lines += ["Words, in a room and at the menu (//text sends /text)", *_table(words, width), ""]
     if of_hub:
         lines += ["Words of the hub, here", "  " + "  ".join(of_hub), ""]
     lines += ["A pasted text of several lines is shown for review before anything is sent."]
     return "\n".join(lines)
 
 
-def _table(rows: "tuple[tuple[str, str], ...] | list[tuple[str, str]]") -> list[str]:
+def _table(rows: "tuple[tuple[str, str], ...] | list[tuple[str, str]]", width: int) -> list[str]:
     left = max(len(key) for key, _ in rows)
-    return [f"  {key:<{left}}  {what}" for key, what in rows]
+    between = "\n" if width < _NARROW else "  "
+    shown = [f"{key if width < _NARROW else key.ljust(left)}{between}{what}" for key, what in rows]
+    return [f"  {row}".replace("\n", "\n    ") for row in shown]

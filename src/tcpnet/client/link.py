@@ -125,6 +125,11 @@ class Link:
         """Dial without waiting any longer."""
         self._hurry.set()
 
+    def redial(self) -> None:
+        """Let go of the connection and dial anew; the hub goes on with the session."""
+        if self._visit:
+            self._visit.leave(End("let go"))
+
     def leave(self, reason: str = "leaving", status: int = LEFT) -> None:
         """End with this exit status: politely where there is a connection, else at once."""
         self._left = self._left or End(reason, status, farewell=True)

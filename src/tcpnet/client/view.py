@@ -30,6 +30,7 @@ class View:
         self.height = 1
         self._held: Place | None = None
         self._lead: int | None = None
+        self._question: int | None = None
         self._uppermost = -1
         self._bottom: Place = -1, 0
         self._jumped: int | None = None
@@ -61,15 +62,24 @@ class View:
         if lead >= self.scrollback.end:
             return None
         bottom = self._down((lead, 0), self.height - 1)
-        return bottom if bottom is not None and bottom < self._last else None
+        if bottom is None or bottom >= self._last:
+            return None
+        # A question that is partly seen already is worth more than the row it takes from the rest.
+        return None if self._question is not None and bottom[0] >= self._question else bottom
 
     @place.setter
     def place(self, place: Place | None) -> None:
         self._held, self._lead, self._jumped = place, None, None
 
-    def lead(self) -> None:
-        """Keep the start of what comes next on the screen, unless the person holds it elsewhere."""
-        self._lead = self.scrollback.end
+    def lead(self, id_: int | None = None) -> None:
+        """Keep the start of what comes next on the screen, or of this entry and what follows it."""
+        self._lead = self.scrollback.end if id_ is None else id_
+        self._question = None
+
+    def ask(self, entry: Entry) -> int:
+        """Add a question that the input line has no room for; returns its id."""
+        self._question = self.append(entry)
+        return self._question
 
     def go_on(self) -> None:
         """Follow again, unless the person holds the view."""

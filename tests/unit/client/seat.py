@@ -53,6 +53,7 @@ class FakeWay:
     rtt: float | None = None
     sent: list[FromClient] = field(default_factory=list)
     retries: int = 0
+    redials: int = 0
     left: tuple[str, int] | None = None
     on_leave: Callable[[], None] = lambda: None
 
@@ -64,6 +65,10 @@ class FakeWay:
     def retry_now(self) -> None:
         """Count it."""
         self.retries += 1
+
+    def redial(self) -> None:
+        """Count it."""
+        self.redials += 1
 
     def leave(self, reason: str = "leaving", status: int = 0) -> None:
         """Keep the first one, and end as a link does."""

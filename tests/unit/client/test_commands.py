@@ -343,6 +343,13 @@ async def test_a_file_cut_off_by_a_loss_says_how_much_there_is(
     assert "12:00 -- logo.png holds only 3 of 6 bytes" in seat.lines
 
 
+async def test_reconnect_dials_anew(seat: Seat) -> None:
+    """Where the connection hangs and nobody has noticed yet."""
+    await seat.enter("/reconnect")
+
+    assert seat.way.redials == 1
+
+
 async def test_quit_leaves(seat: Seat) -> None:
     """With status 0."""
     await seat.enter("/quit")

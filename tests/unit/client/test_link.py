@@ -246,6 +246,24 @@ async def test_the_person_can_ask_for_the_next_dial_now(hub: ScriptedHub) -> Non
         await (await hub.caller()).lets_in()
 
 
+async def test_the_person_can_let_go_of_a_connection(hub: ScriptedHub) -> None:
+    """Without a bye, so that the hub keeps the session for the next dial."""
+    ear = Ear()
+
+    async with linked(hub, ear) as (link, _):
+        first = await hub.caller()
+        await first.lets_in()
+        await ear.hears("connected")
+        link.redial()
+        with pytest.raises(AssertionError, match="hung up before Bye"):
+            await first.gets(Bye)
+        second = await hub.caller()
+        await second.lets_in()
+        await ear.hears("connected", times=2)
+
+    assert ear.states[3].reason == "let go"
+
+
 async def test_a_hub_that_nobody_can_reach_is_an_end_at_once() -> None:
     """The first dial is not repeated: the address may be wrong."""
     ear = Ear()

@@ -8,7 +8,7 @@ from tcpnet.client.screen import State
 from tcpnet.client.status import below, progress, review, status
 from tcpnet.client.width import cells
 from tcpnet.protocol.items import Progress
-from tests.unit.client.seat import WELCOME, room, said, seated
+from tests.unit.client.seat import WELCOME, pasted, room, said, seated
 
 ROOM = Question(id=1, prompt="", res_key="k", res_type="string", keep=True)
 NAME = Question(id=1, prompt="Name: ", res_key="k", res_type="string")
@@ -42,7 +42,7 @@ def test_progress_is_bytes_and_rate(item: Progress, text: str) -> None:
 )
 def test_what_is_below_is_counted(lines: int, mentions: int, text: str) -> None:
     """Entries, and those that name the person."""
-    assert below(lines, mentions) == text
+    assert below(lines, mentions)[0] == text
 
 
 def test_a_review_offers_what_the_question_takes() -> None:
@@ -74,3 +74,39 @@ async def test_the_row_is_as_wide_as_the_screen(width: int) -> None:
 
         assert cells(row) == width
         assert row.startswith(" NOT CONNECTED"[: width - 1]) or width >= 60
+
+
+@pytest.mark.parametrize(
+    ("width", "text"),
+    [
+        (80, " Alice | room den (3) | NOT CONNECTED, retry 3 in 4s | Enter retry now  ^D quit"),
+        (60, " NOT CONNECTED, retry 3 in 4s | Enter retry now  ^D quit"),
+        (40, " NOT CONNECTED, 4s | Enter now  ^D quit"),
+        (20, " NOT CONNECTED, 4s"),
+    ],
+)
+async def test_a_narrow_row_says_the_same_in_fewer_words(width: int, text: str) -> None:
+    """Where nobody and nothing else is left to give way."""
+    async with seated() as seat:
+        await seat.link(State("connected"))
+        await seat.hub(WELCOME, room())
+        await seat.link(State("lost", attempt=3, retry_at=1004.0, reason="gone"))
+
+        assert status(seat.desk, width).removesuffix("F1 help").rstrip() == text
+
+
+@pytest.mark.parametrize(
+    ("keys", "text"),
+    [
+        (pasted("one\ntwo\n"), " paste 2: Enter|e edit|j join|Esc drop"),
+        ("\x06", " Up  Down  Enter stay  Esc back"),
+    ],
+)
+async def test_what_keys_do_fits_a_narrow_row(keys: str, text: str) -> None:
+    """Nobody has to guess them."""
+    async with seated(columns=40) as seat:
+        await seat.link(State("connected"))
+        await seat.hub(WELCOME, room())
+        await seat.press(keys)
+
+        assert seat.status.removesuffix("F1 help").rstrip() == text

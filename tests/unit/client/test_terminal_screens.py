@@ -155,7 +155,7 @@ async def test_a_secret(seat: Seat) -> None:
     await seat.press("hunter2")
 
     assert screen(seat).endswith(
-        " 127.0.0.1/12005 | Alice | PASSWORD hidden | Enter send  ^C give up     F1 help\n"
+        " 127.0.0.1/12005 | Alice | PASSWORD hidden | Enter send  ^C clear       F1 help\n"
         "Password: *******"
     )
 

@@ -101,7 +101,7 @@ async def test_what_is_typed_ahead_answers_the_next_question(seat: Seat) -> None
     await seat.enter("Hello")
     await seat.enter("Nina")
     assert seat.answers == [2]
-    assert "2 lines wait for the next question" in seat.status
+    assert "2 lines held for the next question" in seat.status
     await seat.hub(ask("Enter your message: ", 2))
     await seat.hub(ask("Enter recipent id: ", 3))
 
@@ -447,3 +447,27 @@ async def test_dialling_again_is_not_called_connecting(seat: Seat) -> None:
     await seat.link(State("connecting", attempt=1, since=999.0))
 
     assert "NOT CONNECTED, try 1 since 1s" in seat.status
+
+
+async def test_the_end_of_a_room_stays_in_sight() -> None:
+    """Whoever is put out reads why, however small the screen is."""
+    async with seated(columns=40, rows=8) as seat:
+        await seat.link(State("connected"))
+        await seat.hub(WELCOME, room(), said("Bob", "goodbye"))
+        closed = Print(message="Bob closed the chat room den.", kind="notice", room="den")
+        await seat.hub(closed, Print(message="one\ntwo\nthree\nfour\nfive\nsix"), menu(2))
+
+        assert "Bob closed the chat room den." in seat.lines
+        assert "1 below" in seat.status
+
+
+async def test_a_question_that_is_partly_seen_is_seen_whole() -> None:
+    """Where the line has no room for it, it is worth more than what stands above."""
+    async with seated(columns=20, rows=5) as seat:
+        await seat.link(State("connected"))
+        await seat.hub(WELCOME, menu())
+        await seat.enter("5")
+        await seat.hub(Print(message=""), ask("Enter chat room id to join: ", 2))
+
+        assert seat.text == "Enter chat room id\nto join:"
+        assert seat.status.startswith(" Alice | ok")
