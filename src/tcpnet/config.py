@@ -122,6 +122,13 @@ class Proxy(Section, frozen=True):
     max_bytes: Count = 1 << 30
 
 
+class Discovery(Section, frozen=True):
+    """Being found on the network."""
+
+    announce: bool = False
+    name: str = ""
+
+
 class Metrics(Section, frozen=True):
     """Figures for a monitoring program."""
 
@@ -140,6 +147,7 @@ class Settings(Section, frozen=True):
     accounts: Accounts = Accounts()
     cache: Cache = Cache()
     proxy: Proxy = Proxy()
+    discovery: Discovery = Discovery()
     metrics: Metrics = Metrics()
 
 

@@ -22,6 +22,7 @@ PROGRAM: Final = "tcpnet-client"
 
 INTERNAL: Final = 1
 USAGE: Final = 2
+NOT_CONNECTED: Final = 3
 INTERRUPTED: Final = 130
 
 _STATUSES: Final = """exit status:
@@ -86,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         "--forget", metavar="HOST[:PORT]",
         help="forget the key of this hub, and do nothing else; its next key is taken as its first",
     )  # fmt: skip
+    add("--find", action="store_true", help="list the hubs of this network, and do nothing else")
     add("--state-dir", dest="state-dir", metavar="DIR", help="where the keys of hubs are kept")
     add("--config", metavar="FILE", help="settings file (TOML), instead of the usual one")
     add("--log", metavar="FILE", help="write what happens to the connection here")
@@ -113,6 +115,8 @@ def _run(options: argparse.Namespace) -> int:
     if options.print_config:
         print("\n".join(settings.render(chosen, origins)))
         return 0
+    if options.find:
+        return _find(chosen)
     if options.forget is not None:
         return _forget(chosen, options.forget)
     return _talk(replace(chosen, mode=_view_for(chosen.mode)))
@@ -125,7 +129,7 @@ def _flags(options: argparse.Namespace) -> dict[str, Any]:
     given = {
         key: value
         for key, value in vars(options).items()
-        if value is not None and key not in ("address", "config", "forget", "print_config")
+        if value is not None and key not in ("address", "config", "find", "forget", "print_config")
     }
     if options.port is not None:
         given["port"] = port_number(options.port)
@@ -137,6 +141,28 @@ def _flags(options: argparse.Namespace) -> dict[str, Any]:
         if port is not None:
             given["port"] = port
     return given
+
+
+def _find(chosen: "Settings") -> int:
+    """List the hubs that answer, with what is known of each."""
+    import asyncio
+    import json
+
+    from tcpnet.client import discovery
+    from tcpnet.client.app import known_hubs
+    from tcpnet.client.known_hubs import place
+
+    try:
+        hubs = asyncio.run(discovery.find())
+    except discovery.CannotFind as error:
+        return _complain(f"hubs cannot be looked for: {error}. Ask for the address", USAGE)
+    known = known_hubs(chosen)
+    with _output() as out:
+        for hub in hubs:
+            row = {"name": hub.name, "address": place(hub.address), "key": hub.key}
+            row["known"] = discovery.standing(hub, known)
+            print(json.dumps(row) if chosen.mode == "json" else "  ".join(row.values()), file=out)
+    return 0 if hubs else _complain("no hub answered; perhaps none announces itself", NOT_CONNECTED)
 
 
 def _forget(chosen: "Settings", hub: str) -> int:

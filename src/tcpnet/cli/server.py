@@ -168,32 +168,14 @@ def _on_signals(stop: Callable[[], None]) -> None:
 
 def _announcement(addresses: Sequence[tuple[str, int]]) -> Iterator[str]:
     """Where the hub listens, and what to type elsewhere in the LAN."""
+    from tcpnet.net.reach import reachable
+
     for host, port in addresses:
         yield f"Server listening at {host}/{port}"
     for host, port in addresses:
-        for address in _reachable(host):
+        for address in reachable(host):
             shown = f"[{address}]" if ":" in address else address
             yield f"tcpnet-client {shown}:{port}"
-
-
-def _reachable(host: str) -> Iterator[str]:
-    """Addresses of this machine that others can dial for a listener on `host`."""
-    import ipaddress
-
-    listening = ipaddress.ip_address(host.partition("%")[0])
-    if listening.is_loopback:
-        return
-    if not listening.is_unspecified:
-        yield host
-        return
-    import ifaddr
-
-    for adapter in ifaddr.get_adapters():
-        for entry in adapter.ips:
-            address = ipaddress.ip_address(entry.ip if isinstance(entry.ip, str) else entry.ip[0])
-            usable = not (address.is_loopback or address.is_link_local)
-            if usable and address.version == listening.version:
-                yield str(address)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ import asyncio
 import errno
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ from tcpnet.net.connection import Connection
 from tcpnet.net.keys import Identity
 from tcpnet.net.limits import Doorway
 from tcpnet.net.pulse import Pulse
+from tcpnet.net.reach import reachable
 from tcpnet.net.tcp import Accept, Listener
 from tcpnet.protocol.items import Bye, FromClient
 from tcpnet.proxy.fetcher import Fetcher
@@ -44,7 +46,7 @@ from tcpnet.proxy.pages import Limits, PageStore
 from tcpnet.proxy.port.listener import ProxyPort
 from tcpnet.proxy.port.service import Service
 from tcpnet.proxy.proxy import WebProxy
-from tcpnet.server import control, wording
+from tcpnet.server import announcing, control, wording
 from tcpnet.server.community import Community
 from tcpnet.server.door import OpenDoor
 from tcpnet.server.health import Health
@@ -124,6 +126,8 @@ async def running(
         if port:
             service = _service(settings, community)
             await house.enter_async_context(port.serving(service, pages))
+        if settings.discovery.announce:
+            keepers(_announced(settings, listener.addresses, community.identity))
         yield Hub(listener.addresses, community, addresses, figures)
 
 
@@ -274,6 +278,19 @@ async def _measured(
     address = await house.enter_async_context(serving)
     spawn(lag.watch())
     return address
+
+
+async def _announced(
+    settings: Settings, listening: Sequence[tuple[str, int]], identity: Identity
+) -> None:
+    """Tell the network of the hub; one that only this machine can reach is no affair of its."""
+    name = settings.discovery.name or socket.gethostname()
+    where = [number for host, _ in listening for number in reachable(host)]
+    if not where:
+        _log.warning("not announced", extra={"reason": "only this machine can reach the hub"})
+        return
+    port = listening[0][1]
+    await announcing.announce(announcing.Notice(name, tuple(where), port, identity.fingerprint))
 
 
 def _identity(settings: Settings) -> Identity:
