@@ -114,6 +114,7 @@ class Proxy(Section, frozen=True):
 
     port: Annotated[int, Meta(ge=0, le=65_535)] | Literal[""] = ""
     clients: tuple[str, ...] = PRIVATE
+    require_login: bool = False
     connections: Count = 1000
     connections_per_address: Count = 100
     connect_ports: tuple[Annotated[int, Meta(ge=1, le=65_535)], ...] = (443,)

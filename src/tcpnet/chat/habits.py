@@ -21,6 +21,8 @@ class HabitBook:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
+        self.changes = 0
+        """How often somebody chose anew."""
 
     async def of(self, account: Account) -> Habits:
         """What the account chose last."""
@@ -30,6 +32,7 @@ class HabitBook:
     async def keep(self, account: Account, habits: Habits) -> None:
         """Write down what the account chose. Raises BrokerError."""
         await self._broker.put(_KIND, account.key, msgspec.json.encode(habits))
+        self.changes += 1
 
     async def forget(self, account: Account) -> None:
         """Keep nothing of an account that is deleted."""

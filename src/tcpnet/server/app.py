@@ -27,6 +27,7 @@ from tcpnet.chat.mailboxes import Mailboxes
 from tcpnet.chat.passwords import Passwords
 from tcpnet.chat.places import Places
 from tcpnet.chat.presence import Presence
+from tcpnet.chat.proxykeys import ProxyKeys
 from tcpnet.chat.retention import Retention
 from tcpnet.chat.rooms import Rooms
 from tcpnet.config import Settings, data_dir
@@ -43,18 +44,19 @@ from tcpnet.protocol.items import Bye, FromClient
 from tcpnet.proxy.fetcher import Fetcher
 from tcpnet.proxy.guard import Guard, Network, network
 from tcpnet.proxy.pages import Limits, PageStore
+from tcpnet.proxy.port.exchange import PROBE
 from tcpnet.proxy.port.listener import ProxyPort
 from tcpnet.proxy.port.service import Service
 from tcpnet.proxy.proxy import WebProxy
 from tcpnet.server import announcing, control, wording
 from tcpnet.server.community import Community
-from tcpnet.server.door import OpenDoor
+from tcpnet.server.door import KeyedDoor, OpenDoor
 from tcpnet.server.health import Health
 from tcpnet.server.lag import Lag
 from tcpnet.server.menu import offered
 from tcpnet.server.operating import Operating
 from tcpnet.server.people import run_session
-from tcpnet.server.porch import own_page
+from tcpnet.server.porch import Porch
 from tcpnet.server.tasks import Spawn, owned
 
 # People who are told at once why they cannot come in; more are hung up on without a word.
@@ -220,6 +222,9 @@ async def _community(
     await accounts.load()
     bans = Bans(broker)
     await bans.load()
+    secret = await broker.claim("hub", "proxy-key-secret", secrets.token_hex(32))
+    proxy_keys = ProxyKeys(broker, bytes.fromhex(secret))
+    await proxy_keys.load()
     limits = settings.accounts
     return Community(
         identity=_identity(settings),
@@ -237,6 +242,7 @@ async def _community(
         invitations=Invitations(broker),
         bans=bans,
         lapses=Lapses(settings.limits.grace_seconds),
+        proxy_keys=proxy_keys,
     )
 
 
@@ -345,9 +351,12 @@ def _service(settings: Settings, community: Community) -> Service:
     proxy = settings.proxy
     doorway = Doorway(proxy.connections, proxy.connections_per_address)
     clients = _networks("proxy.clients", proxy.clients)
-    door = OpenDoor(clients, doorway, community.bans)
+    entrance = (clients, doorway, community.bans)
+    people = (community.proxy_keys, community.habits, community.guesses)
+    door = KeyedDoor(*entrance, *people) if proxy.require_login else OpenDoor(*entrance)
+    porch = Porch(asks_for_names=proxy.require_login, probe=PROBE)
     return Service(
-        community.web, door, own_page, community.origins.connect, frozenset(proxy.connect_ports)
+        community.web, door, porch.page, community.origins.connect, frozenset(proxy.connect_ports)
     )
 
 

@@ -17,6 +17,7 @@ from tcpnet.chat.mailboxes import Mailboxes
 from tcpnet.chat.passwords import Passwords
 from tcpnet.chat.places import Places
 from tcpnet.chat.presence import Presence
+from tcpnet.chat.proxykeys import ProxyKeys
 from tcpnet.chat.rooms import Rooms
 from tcpnet.config import Settings
 from tcpnet.errors import UserError
@@ -52,6 +53,7 @@ class Community:
     invitations: Invitations
     bans: Bans
     lapses: Lapses
+    proxy_keys: ProxyKeys
     sessions: dict[str, Session] = field(default_factory=dict)
     """Everybody who is logged in, by session id, also while away."""
     tally: Tally = field(default_factory=Tally)
@@ -71,6 +73,7 @@ class Community:
         # The name last: whoever has it next finds nothing, and a failure can be made good.
         await self.mailboxes.delete(account)
         await self.habits.forget(account)
+        await self.proxy_keys.revoke(account)
         await self.places.forget(account)
         await self.accounts.delete(account)
         self.end(account, "this account was deleted")

@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Mapping
+import socket
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,11 +13,11 @@ from tcpnet.proxy.fetcher import Fetcher
 from tcpnet.proxy.guard import Guard, network
 from tcpnet.proxy.pages import Limits, PageStore
 from tcpnet.proxy.port.asker import Asker
-from tcpnet.proxy.port.heads import RequestHead
 from tcpnet.proxy.port.listener import ProxyPort
 from tcpnet.proxy.port.refusals import Refused
 from tcpnet.proxy.port.service import OwnPage, Service
 from tcpnet.proxy.proxy import WebProxy
+from tests.origins import RESET, Exchange
 
 SECRET = b"s" * 32
 
@@ -28,6 +29,7 @@ class Door:
     who: Asker = field(default_factory=Asker)
     closed: Refused | None = None
     inside: int = 0
+    asks_for_names: bool = False
 
     def admit(self, _address: str) -> Refused | None:
         self.inside += self.closed is None
@@ -78,8 +80,15 @@ class Client:
     def half_close(self) -> None:
         self._writer.write_eof()
 
-    async def close(self) -> None:
+    def close(self) -> None:
+        """Hang up."""
         self._writer.close()
+
+    def abort(self) -> None:
+        """Break the connection off."""
+        handle = self._writer.get_extra_info("socket")
+        handle.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        self._writer.transport.abort()
 
     async def head(self) -> tuple[int, tuple[tuple[str, str], ...]]:
         """Read a head: status and fields."""
@@ -121,6 +130,12 @@ class Client:
         return body
 
 
+def hang_up(clients: Iterable[Client]) -> None:
+    """Close what is still open."""
+    for client in clients:
+        client.close()
+
+
 @dataclass
 class Stand:
     """The port, its parts, and clients."""
@@ -130,7 +145,7 @@ class Stand:
     web: WebProxy
     service: Service
     door: Door
-    clients: list[Client] = field(default_factory=list)
+    clients: list[Client]
 
     async def client(self) -> Client:
         """Return one more connection."""
@@ -138,9 +153,10 @@ class Stand:
         return self.clients[-1]
 
 
-def own_pages(head: RequestHead) -> OwnPage | None:
+def own_pages(path: str, base: str) -> OwnPage | None:
     """One page, at /."""
-    return OwnPage(200, (("Content-Type", "text/plain"),), b"here") if head.target == "/" else None
+    fields = (("Content-Type", "text/plain"),)
+    return OwnPage(200, fields, f"here at {base}".encode()) if path == "/" else None
 
 
 @asynccontextmanager
@@ -148,7 +164,9 @@ async def standing(
     folder: Path, *, limits: Limits | None = None, allow: str = "127.0.0.0/8", **service: Any
 ) -> AsyncGenerator[Stand, None]:
     """A port that answers; `service` replaces parts of it."""
+    clients: list[Client] = []
     async with AsyncExitStack() as stack:
+        stack.callback(hang_up, clients)
         port = await ProxyPort.bind("127.0.0.1", 0)
         number = port.addresses[0][1]
         guard = Guard([network(allow)] if allow else [])
@@ -159,9 +177,28 @@ async def standing(
         door = Door()
         made = replace(Service(web, door, own_pages, fetcher.connect), **service)
         await stack.enter_async_context(port.serving(made, pages))
-        stand = Stand(number, pages, web, made, door)
-        try:
-            yield stand
-        finally:
-            for client in stand.clients:
-                await client.close()
+        yield Stand(number, pages, web, made, door, clients)
+
+
+def said(status: str, *fields: str, body: bytes = b"", framed: bool = True) -> bytes:
+    """What an origin says; `framed` gives the body its length."""
+    lines = [f"HTTP/1.1 {status}", *fields]
+    if framed:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join((*lines, "", "")).encode("latin-1") + body
+
+
+def echoing(status: str = "200 OK", *fields: str) -> Callable[[Exchange], Awaitable[None]]:
+    """An origin that reads the body of each request, and answers with it."""
+
+    async def answer(exchange: Exchange) -> None:
+        found = re.search(rb"(?i)\r\ncontent-length: ([0-9]+)", exchange.head)
+        body = await exchange.reader.readexactly(int(found[1])) if found else b""
+        if b"chunked" in exchange.head.lower():
+            while size := int(await exchange.reader.readuntil(b"\r\n"), 16):
+                body += await exchange.reader.readexactly(size)
+                await exchange.reader.readexactly(2)
+            await exchange.reader.readexactly(2)
+        await exchange.say(said(status, *fields, body=body))
+
+    return answer

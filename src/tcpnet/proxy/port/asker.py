@@ -2,6 +2,7 @@
 
 from typing import NamedTuple, Protocol
 
+from tcpnet.errors import TcpnetError
 from tcpnet.proxy.port.refusals import Refused
 
 
@@ -15,8 +16,17 @@ class Asker(NamedTuple):
     private: bool = True
 
 
+class Stranger(TcpnetError):
+    """These credentials are nobody's; the text says what to send."""
+
+
 class Door(Protocol):
     """Decides who comes in; made where people are known."""
+
+    @property
+    def asks_for_names(self) -> bool:
+        """Whether only people with credentials are served."""
+        ...
 
     def admit(self, address: str) -> Refused | None:
         """Count a connection in from this numeric address; why not, if it may not come in."""
@@ -31,5 +41,5 @@ class Door(Protocol):
         ...
 
     async def asker(self, credentials: str | None, address: str) -> Asker:
-        """Whose credentials these are. Raises Refused (407) for nobody's."""
+        """Whose credentials these are. Raises Stranger, and Refused after too many tries."""
         ...

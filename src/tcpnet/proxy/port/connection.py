@@ -52,6 +52,7 @@ class PortConnection(asyncio.Protocol):
         self._closing_at = 0.0
         self._is_inside = False
         self._is_over = False
+        self._is_tunnel = False
         self._is_paused = False
         self._writable = asyncio.Event()
         self._writable.set()
@@ -134,7 +135,9 @@ class PortConnection(asyncio.Protocol):
     def finish(self) -> None:
         """Take no more requests: end at once, or behind the one that is being answered."""
         self._is_over = True
-        if self._task is None and not self._closing_at:
+        if self._is_tunnel and self._task is not None:
+            self._task.cancel()  # it has no end that one could wait for
+        elif self._task is None and not self._closing_at:
             self._transport.close()
 
     def abort(self) -> None:
@@ -145,8 +148,15 @@ class PortConnection(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Send bytes."""
-        if data:
+        if data and not self._transport.is_closing():
             self._transport.write(data)
+
+    @property
+    def own_address(self) -> str:
+        """The address and port of this hub that the client called, as in a URL."""
+        name = self._transport.get_extra_info("sockname")
+        host = str(name[0]).partition("%")[0]
+        return f"[{host}]:{name[1]}" if ":" in host else f"{host}:{name[1]}"
 
     async def drained(self) -> None:
         """Wait until the client has taken most of what was sent."""
@@ -160,7 +170,11 @@ class PortConnection(asyncio.Protocol):
         sock = await self._service.dial(target.host, target.port)
         tunnel = Tunnel(self._service, self._transport)
         early, self._inbox = self._inbox, b""
-        await tunnel.run(sock, early)
+        self._is_tunnel = True
+        try:
+            await tunnel.run(sock, early)
+        finally:
+            self._leave()  # the tunnel was told of the end of the connection, not this
 
     @property
     def _awaits_body(self) -> bool:
@@ -258,9 +272,9 @@ class PortConnection(asyncio.Protocol):
             self._task = None
         self._heard_at = self._loop.time()
         upload, self._upload = self._upload, None
-        if exchange.is_tunnel:
-            self._leave()
-        elif exchange.broke_off:
+        if self._is_tunnel:
+            return
+        if exchange.broke_off:
             self._break_off(hard=exchange.ends_with_connection)
         elif exchange.keeps_alive and not self._is_over and (upload is None or upload.ended):
             self._began_at = self._heard_at

@@ -4,23 +4,28 @@ import logging
 from typing import Final, Protocol
 
 from tcpnet.errors import UserError
+from tcpnet.proxy import codings, urls
 from tcpnet.proxy.answers import Answer
+from tcpnet.proxy.dates import http_date_text
 from tcpnet.proxy.entry import Fields, PageRequest
 from tcpnet.proxy.failures import FetchError
-from tcpnet.proxy.fields import without
-from tcpnet.proxy.port import refusals, responses, targets
-from tcpnet.proxy.port.asker import Asker
+from tcpnet.proxy.fields import combined, end_to_end, replaced, without
+from tcpnet.proxy.port import mapping, refusals, responses, targets
+from tcpnet.proxy.port.asker import Asker, Stranger
 from tcpnet.proxy.port.cachestatus import cache_status
 from tcpnet.proxy.port.heads import RequestHead
 from tcpnet.proxy.port.refusals import Refused
 from tcpnet.proxy.port.responses import Framed
 from tcpnet.proxy.port.service import OwnPage, Service
-from tcpnet.proxy.port.targets import OwnTarget, PageTarget, TunnelTarget
+from tcpnet.proxy.port.targets import OwnTarget, PageTarget, Target, TunnelTarget
 from tcpnet.proxy.port.upload import Upload
 
 log = logging.getLogger(__name__)
 
-_HERE: Final = frozenset({"expect", "host", "max-forwards", "proxy-authorization"})
+PROBE: Final = "http://tcpnet.invalid"
+"""A site that is this hub itself, to whoever asks through it: so a page can tell."""
+
+_HERE: Final = frozenset({"expect", "host", "proxy-authorization"})
 """Request fields that are meant for this hub, or made anew by whoever sends the request on."""
 
 
@@ -28,6 +33,11 @@ class Client(Protocol):
     """The connection that a request came on."""
 
     address: str
+
+    @property
+    def own_address(self) -> str:
+        """The address and port of this hub that the client called, as in a URL."""
+        ...
 
     def write(self, data: bytes) -> None:
         """Send bytes."""
@@ -55,7 +65,7 @@ class Exchange:
         self._framed: Framed | None = None
         self.keeps_alive = False
         self.broke_off = False
-        self.is_tunnel = False
+        self._is_over = False
 
     async def run(self) -> None:
         """Answer, whatever comes of it."""
@@ -63,9 +73,13 @@ class Exchange:
         try:
             await self._answer()
         except Refused as error:
-            await self._refuse(error)
+            self._refuse(error)
         except (FetchError, UserError) as error:
-            await self._refuse(refusals.of(error))
+            # What broke the request off shows up as a connection to the site that broke.
+            mine = self._upload.failure if self._upload else None
+            self._refuse(mine or refusals.of(error))
+        finally:
+            self._is_over = True
 
     async def _answer(self) -> None:
         head = self._head
@@ -73,16 +87,26 @@ class Exchange:
             raise Refused(405, "TRACE is not answered here.", fields=(("Allow", _ALLOWED),))
         if "expect" in head.asked and head.asked["expect"].lower() != "100-continue":
             raise Refused(417, "Only 100-continue can be expected here.")
-        match targets.read(head):
-            case OwnTarget():
-                await self._own_page()
+        match self._target():
+            case OwnTarget() as target:
+                await self._own_page(target)
             case PageTarget() as target:
                 await self._page(target)
             case TunnelTarget() as target:
                 await self._asker()
                 self._check_port(target)
                 await self._client.tunnel(target)
-                self.is_tunnel = True
+
+    def _target(self) -> Target:
+        """Return what is asked for; a request that may go no further is for this hub itself."""
+        target, head = targets.read(self._head), self._head
+        if isinstance(target, PageTarget) and not target.mapped:
+            site = urls.origin(target.url)
+            if site in (PROBE, f"http://{self._client.own_address}"):
+                return OwnTarget(target.url[len(site) :])
+            if head.method == "OPTIONS" and head.asked.get("max-forwards") == "0":
+                return OwnTarget("*")
+        return target
 
     @property
     def ends_with_connection(self) -> bool:
@@ -90,13 +114,18 @@ class Exchange:
         return self._framed is not None and self._framed.ends_with_connection
 
     def fail(self) -> None:
-        """Note that a defect of this hub ended it."""
-        self.broke_off = True
+        """Say that a defect of this hub ended it."""
+        self._refuse(Refused(500, "The hub failed at this; it has been noted.", final=True))
 
-    async def _asker(self) -> Asker:
-        credentials = self._head.asked.get("proxy-authorization")
-        known = self._service.door.known(credentials)
-        return known or await self._service.door.asker(credentials, self._client.address)
+    async def _asker(self, *, mapped: bool = False) -> Asker:
+        # Programs that know nothing of proxies can log in at a site only, so the hub acts as one.
+        field = "authorization" if mapped else "proxy-authorization"
+        credentials, door = self._head.asked.get(field), self._service.door
+        try:
+            return door.known(credentials) or await door.asker(credentials, self._client.address)
+        except Stranger as error:
+            status, challenge = (401, "WWW-Authenticate") if mapped else (407, "Proxy-Authenticate")
+            raise Refused(status, str(error), fields=((challenge, _CHALLENGE),)) from error
 
     def _check_port(self, target: TunnelTarget) -> None:
         ports = self._service.connect_ports
@@ -105,35 +134,79 @@ class Exchange:
             words = f"Tunnels to port {target.port} are refused; open are {open_ones}"
             raise Refused(403, f"{words} (the operator can allow it: proxy.connect_ports).")
 
-    async def _own_page(self) -> None:
-        if self._head.method not in ("GET", "HEAD", "OPTIONS"):
-            raise Refused(405, "This hub's own pages can only be read.")
+    async def _own_page(self, target: OwnTarget) -> None:
+        allowed = (("Allow", "GET, HEAD, OPTIONS"),)
         if self._head.method == "OPTIONS":
             page: OwnPage | None = OwnPage(200, (("Allow", _ALLOWED),), b"")
+        elif self._head.method in ("GET", "HEAD"):
+            page = self._service.own_pages(target.path, self._called())
         else:
-            page = self._service.own_pages(self._head)
+            raise Refused(405, "This hub's own pages can only be read.", fields=allowed)
         if page is None:
             raise Refused(404, "There is no such page at this hub; / says what there is.")
-        self._begin(page.status, "", page.fields, len(page.body), responses.CACHE)
+        date = (("Date", http_date_text(self._service.clock())),)
+        self._begin(page.status, "", (*date, *page.fields), len(page.body), responses.CACHE)
         await self._send(page.body)
         self._end()
 
+    def _called(self) -> str:
+        """How the client calls this hub."""
+        host = self._head.asked.get("host") if self._head.target.startswith("/") else None
+        return mapping.base(host, self._client.own_address)
+
     async def _page(self, target: PageTarget) -> None:
-        asker = await self._asker()
+        asker = await self._asker(mapped=target.mapped)
         request = PageRequest(
             method=self._head.method,
             url=target.url,
-            fields=without(self._head.fields, _HERE),
+            fields=self._fields(target),
             body=self._upload,
             client=None if asker.private else self._client.address,
             caching=asker.caching,
+            on_interim=self._interim if self._head.is_1_1 else None,
         )
         async with self._service.web.fetch(request) as answer:
-            await self._pass_on(answer)
+            if target.mapped:
+                await self._pass_mapped(target.url, answer)
+            else:
+                await self._pass_on(answer)
 
-    async def _pass_on(self, answer: Answer) -> None:
+    def _fields(self, target: PageTarget) -> Fields:
+        """Return the fields that go on."""
+        fields = without(self._head.fields, _HERE)
+        if self._head.method == "OPTIONS" and "max-forwards" in self._head.asked:
+            fields = _one_hop_less(fields, self._head.asked["max-forwards"])
+        if not target.mapped:
+            return fields
+        if self._service.door.asks_for_names:
+            fields = without(fields, {"authorization"})
+        return mapping.request_fields(fields)
+
+    def _interim(self, status: int, reason: str, fields: Fields) -> None:
+        """Pass on what comes before the answer (RFC 9110 §15.2)."""
+        if self._framed is None and not self._is_over:
+            marked = (*end_to_end(fields), ("Via", self._service.web.via))
+            self._client.write(responses.encoded_head(status, reason, marked))
+
+    async def _pass_mapped(self, url: str, answer: Answer) -> None:
+        """Pass a page on whose links are to lead through this hub."""
+        fields = mapping.response_fields(url, answer.fields)
+        if not mapping.is_list(answer.status, answer.fields):
+            await self._pass_on(answer, fields)
+            return
+        mapped = mapping.mapped_fields(fields)
+        self._begin(answer.status, answer.reason, mapped, None, cache_status(answer))
+        if self._head.method != "HEAD":
+            coding = combined(answer.fields, "content-encoding")
+            body = codings.decoded(answer, coding, mapping.MAX_UNPACKED)
+            async for piece in mapping.mapped_body(body, answer.fields, url, self._called()):
+                await self._send(piece)
+        self._end()
+
+    async def _pass_on(self, answer: Answer, fields: Fields | None = None) -> None:
         is_head = self._head.method == "HEAD"
-        fields = answer.fields if is_head else responses.unframed(answer.fields)
+        fields = answer.fields if fields is None else fields
+        fields = fields if is_head else responses.unframed(fields)
         length = None if is_head else answer.length
         self._begin(answer.status, answer.reason, fields, length, cache_status(answer))
         if not is_head:
@@ -171,7 +244,7 @@ class Exchange:
         self._client.write(self._framed.end)
         self.keeps_alive = self._framed.keeps_alive
 
-    async def _refuse(self, refused: Refused) -> None:
+    def _refuse(self, refused: Refused) -> None:
         """Say why there is no answer; one that has begun is broken off."""
         self._service.counters.refused += 1
         if self._framed is not None:
@@ -185,8 +258,16 @@ class Exchange:
             keeps_alive=self._head.keeps_alive and not refused.final,
         )
         self._client.write(self._framed.head)
-        await self._send(responses.sentence(refused))
+        self._client.write(self._framed.piece(responses.sentence(refused)))
         self._end()
 
 
+def _one_hop_less(fields: Fields, left: str) -> Fields:
+    """Count one hop (RFC 9110 §7.6.2). Raises Refused."""
+    if not (left.isascii() and left.isdigit() and len(left) < 10):
+        raise Refused(400, "Max-Forwards is a number.")
+    return replaced(fields, "Max-Forwards", str(int(left) - 1))
+
+
+_CHALLENGE: Final = 'Basic realm="tcpnet", charset="UTF-8"'
 _ALLOWED: Final = "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH, CONNECT"

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from tcpnet.proxy.entry import Fields
 from tcpnet.proxy.port.asker import Door
-from tcpnet.proxy.port.heads import RequestHead
 from tcpnet.proxy.proxy import WebProxy
 
 
@@ -41,8 +40,8 @@ class OwnPage:
 Dial = Callable[[str, int], Awaitable[socket.socket]]
 """Connects to a site by its name and port, where that is permitted. Raises FetchError."""
 
-OwnPages = Callable[[RequestHead], OwnPage | None]
-"""The hub's own page for a request in origin form; None where there is none."""
+OwnPages = Callable[[str, str], OwnPage | None]
+"""The hub's own page under a path, for who calls the hub by this address; None for no page."""
 
 
 @dataclass(slots=True)
@@ -57,7 +56,7 @@ class Counters:
     tunnel_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Service:
     """The parts that all connections share; tunnels go to `connect_ports` only."""
 

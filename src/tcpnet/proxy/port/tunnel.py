@@ -4,7 +4,7 @@ import asyncio
 import socket
 from typing import Final
 
-from tcpnet.proxy.port.service import Service
+from tcpnet.proxy.port.service import Counters, Service
 
 ESTABLISHED: Final = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
@@ -17,8 +17,8 @@ class Tunnel:
 
     def __init__(self, service: Service, client: asyncio.Transport) -> None:
         self._service = service
-        self._near = _End(client)
-        self._far = _End()
+        self._near = _End(service.counters, client)
+        self._far = _End(service.counters)
         self._near.join(self._far)
         self._far.join(self._near)
 
@@ -40,7 +40,6 @@ class Tunnel:
         except TimeoutError:
             pass  # what was said last, one end never took
         finally:
-            counters.tunnel_bytes += near.heard + far.heard
             for end in (near, far):
                 end.transport.abort()
 
@@ -61,9 +60,10 @@ class Tunnel:
 class _End(asyncio.Protocol):
     """One end of a tunnel: what it hears, the other says."""
 
-    def __init__(self, transport: asyncio.Transport | None = None) -> None:
+    def __init__(self, counters: Counters, transport: asyncio.Transport | None = None) -> None:
         self.transport = transport or asyncio.Transport()
         self.heard = 0
+        self._counters = counters
         self.silent = asyncio.Event()
         self.lost = asyncio.Event()
 
@@ -88,6 +88,7 @@ class _End(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Let the other end say what came."""
         self.heard += len(data)
+        self._counters.tunnel_bytes += len(data)
         self._peer.transport.write(data)
 
     def eof_received(self) -> bool:

@@ -15,7 +15,8 @@ HIGH_WATER: Final = 128 * 1024
 class Upload:
     """Iterate it once for the pieces of the body. Raises Refused where the rest cannot be had.
 
-    `on_wanted` is called when the first piece is asked for, `on_room` when more may come.
+    `failure` says why. `on_wanted` is called when the first piece is asked for, `on_room` when
+    more may come.
     """
 
     def __init__(
@@ -27,7 +28,7 @@ class Upload:
         self._pieces: deque[bytes] = deque()
         self._waiting = 0
         self._news = asyncio.Event()
-        self._failure: Refused | None = None
+        self.failure: Refused | None = None
         self._is_wanted = False
 
     @property
@@ -61,7 +62,7 @@ class Upload:
     def fail(self, error: Refused) -> None:
         """Note that no more will come."""
         if not self.ended:
-            self._failure = error
+            self.failure = error
             self._news.set()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -78,7 +79,7 @@ class Upload:
                 yield piece
             if self.ended:
                 return
-            if self._failure is not None:
-                raise self._failure
+            if self.failure is not None:
+                raise self.failure
             self._news.clear()
             await self._news.wait()

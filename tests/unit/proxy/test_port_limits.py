@@ -1,0 +1,131 @@
+"""What a client of the port may take: time, size and places."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tcpnet.proxy.port.refusals import Refused
+from tcpnet.proxy.port.service import Patience
+from tests.origins import Exchange, origin
+from tests.unit.proxy.ports import echoing, said, standing
+
+SOON = 0.05
+
+
+async def test_a_head_that_does_not_end_is_given_up(tmp_path: Path) -> None:
+    """408: so that slow heads take no place for ever."""
+    async with standing(tmp_path / "pages", patience=Patience(head=SOON)) as stand:
+        client = await stand.client()
+        await client.say("GET http://example.com/ HTTP/1.1\r\nHost: exam")
+
+        answer = await client.response()
+        after = await client.gone()
+
+    assert (answer.status, answer.fields["connection"], after) == (408, "close", b"")
+
+
+async def test_a_body_that_does_not_end_is_given_up(tmp_path: Path) -> None:
+    """408, and the origin gets no whole request."""
+    patience = Patience(body=SOON)
+    async with standing(tmp_path / "pages", patience=patience) as stand, origin(echoing()) as site:
+        client = await stand.client()
+        await client.say(f"PUT {site.url()} HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nab")
+
+        answer = await client.response()
+
+    assert answer.status == 408
+
+
+async def test_an_idle_connection_is_closed(tmp_path: Path) -> None:
+    """Without a word: nothing was asked."""
+    async with standing(tmp_path / "pages", patience=Patience(idle=SOON)) as stand:
+        client = await stand.client()
+
+        assert await client.gone() == b""
+
+
+async def test_who_takes_nothing_is_cut_off(tmp_path: Path) -> None:
+    """His answer would be kept for ever."""
+    gone = asyncio.Event()
+
+    async def pour(exchange: Exchange) -> None:
+        await exchange.say(b"HTTP/1.1 200 OK\r\nCache-Control: no-store\r\n\r\n")
+        try:
+            while True:
+                await exchange.say(bytes(65536))
+        finally:
+            gone.set()
+
+    patience = Patience(stall=SOON, idle=SOON)
+    async with standing(tmp_path / "pages", patience=patience) as stand, origin(pour) as site:
+        client = await stand.client()
+        await client.say(f"GET {site.url()} HTTP/1.1\r\nHost: h\r\n\r\n")
+
+        async with asyncio.timeout(10):
+            await gone.wait()
+
+
+async def test_nobody_is_let_in_at_a_closed_door(tmp_path: Path) -> None:
+    """The reason is said, and that is all."""
+    async with standing(tmp_path / "pages") as stand:
+        stand.door.closed = Refused(403, "Not you.", final=True)
+        client = await stand.client()
+
+        answer = await client.response()
+        after = await client.gone()
+
+    assert (answer.status, answer.body, after) == (403, b"Not you.\n", b"")
+
+
+async def test_places_are_given_back(tmp_path: Path) -> None:
+    """Whoever leaves, and however, counts no more."""
+    async with standing(tmp_path / "pages") as stand, origin(said("200 OK")) as site:
+        for _ in range(3):
+            client = await stand.client()
+            await client.get(site.url())
+            assert stand.door.inside == 1
+            client.half_close()
+            await client.gone()
+
+    assert stand.door.inside == 0
+
+
+async def test_requests_that_wait_are_bounded(tmp_path: Path) -> None:
+    """A pipeline behind a slow answer waits with its sender."""
+    asked = asyncio.Event()
+
+    async def never(_: Exchange) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    async with standing(tmp_path / "pages") as stand, origin(never) as site:
+        client = await stand.client()
+        line = f"GET {site.url()} HTTP/1.1\r\nHost: h\r\n\r\n"
+        await client.say(line)
+        await asked.wait()
+
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await client.say(line * 1_000_000)
+
+
+async def test_what_was_begun_ends_before_the_hub_does(tmp_path: Path) -> None:
+    """A short answer is finished; nothing new is begun."""
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(exchange: Exchange) -> None:
+        asked.set()
+        await go_on.wait()
+        await exchange.say(said("200 OK", body=b"hello"))
+
+    async with origin(slow) as site:
+        async with standing(tmp_path / "pages") as stand:
+            client, idle = await stand.client(), await stand.client()
+            await client.say(f"GET {site.url()} HTTP/1.1\r\nHost: h\r\n\r\n")
+            await asked.wait()
+            asyncio.get_running_loop().call_later(SOON, go_on.set)
+        came = await client.gone()
+
+    assert came.endswith(b"hello")
+    assert await idle.gone() == b""

@@ -1,0 +1,64 @@
+"""The pages of the proxy port itself."""
+
+import re
+
+import pytest
+
+from tcpnet.server.porch import PROGRAMS, Porch
+
+BASE = "http://192.168.1.20:3128"
+PROBE = "http://tcpnet.invalid"
+
+
+def page(path: str, base: str = BASE, *, asks: bool = False) -> str:
+    found = Porch(asks_for_names=asks, probe=PROBE).page(path, base)
+    assert found is not None
+    return found.body.decode()
+
+
+def test_the_page_has_a_line_for_every_program() -> None:
+    """With the address under which the reader called the hub."""
+    text = page("/")
+
+    assert all(f"<h2>{program.name}</h2>" in text for program in PROGRAMS)
+    assert f"--index-url {BASE}/+/https://pypi.org/simple/ --trusted-host 192.168.1.20 " in text
+    assert "{" not in re.sub(r"<style>.*?</style>", "", text)
+
+
+def test_the_page_takes_nothing_from_elsewhere() -> None:
+    """No foreign resource: its one script is the hub's own, and its policy allows no other."""
+    found = Porch(asks_for_names=False, probe=PROBE).page("/", BASE)
+
+    assert found is not None
+    policy = dict(found.fields)["Content-Security-Policy"]
+    loaded = re.findall(r'(?:src|href)="([^"]*)"', found.body.decode())
+    assert loaded == [f"{BASE}/setup.js"]
+    assert "default-src 'none'" in policy
+    assert f"script-src {BASE}/setup.js;" in policy
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_who_must_log_in_is_told_so(asks: bool) -> None:
+    """With the place where the key comes from."""
+    assert ("9. Account" in page("/", asks=asks)) is asks
+
+
+def test_what_is_tried_is_fetched_through_the_hub() -> None:
+    """From the machine that reads the page, behind /+/."""
+    tried = re.findall(r'data-path="([^"]*)"', page("/"))
+
+    assert tried == [f"/+/{p.trial}" for p in PROGRAMS if p.trial]
+    assert f'"{PROBE}/probe"' in page("/setup.js")
+
+
+def test_browsers_are_told_the_way() -> None:
+    """The PAC file names this hub, and goes around it for what is near."""
+    text = page("/proxy.pac", "http://[fd00::1]:3128")
+
+    assert 'return "PROXY [fd00::1]:3128; DIRECT";' in text
+    assert 'host == "localhost"' in text
+
+
+def test_other_paths_are_nothing() -> None:
+    """The port serves no files."""
+    assert Porch(asks_for_names=False, probe=PROBE).page("/etc/passwd", BASE) is None
