@@ -39,6 +39,8 @@ MEMBERS: Final = 4
 WRITERS: Final = 4
 AHEAD: Final = 8
 """Lines that a member says before he waits for the first of them."""
+SETTLED: Final = 8 * AHEAD
+"""Lines that each member has said, one window after the other, before the first kill."""
 DROPS: Final = 1 / 500
 """For each item that somebody hears: how likely it is that his own link breaks."""
 
@@ -53,7 +55,7 @@ class House:
     """Where the hub is at the moment, and when it is killed."""
 
     dice: random.Random
-    ledger: Ledger
+    ledger: Ledger = field(repr=False)
     drops: float = DROPS
     quiet: bool = True
     """Nobody says anything new."""
@@ -185,6 +187,8 @@ class Member(Caller):
         self.owner = owner
         self.unacknowledged: dict[int, None] = {}
         self.is_in = False
+        self.heard = 0
+        """Lines of his that were acknowledged."""
         self.strayed = 0
         """How often he was at the menu though he had not left the room."""
         self._question: Input | None = None
@@ -214,6 +218,7 @@ class Member(Caller):
         if line.sender == self.name:
             ledger.was_told(self.room, self.name, line.number, line.seq)
             self.unacknowledged.pop(line.number, None)
+            self.heard += 1
             self.goes_on()
 
     def goes_on(self) -> None:
@@ -317,7 +322,7 @@ class Outcome:
     shown: int
     strayed: int
     faults: Faults
-    ledger: Ledger
+    ledger: Ledger = field(repr=False)
 
 
 async def outlive(folder: Path, dice: random.Random, *, kills: int, lifetime: int) -> Outcome:
@@ -339,7 +344,7 @@ async def outlive(folder: Path, dice: random.Random, *, kills: int, lifetime: in
         async with server(folder, *_UNHURRIED) as running:
             house.opens(running)
             house.quiet = True
-            await house.until(lambda: all(person.is_done for person in people), "all is said")
+            await house.until(lambda: not _busy(people), "all is said")
     return Outcome(
         kills=kills,
         breaks=house.breaks,
@@ -389,8 +394,13 @@ async def _settle_in(house: House, people: Sequence[Member | Writer], running: S
     house.quiet = False
     for person in people:
         person.goes_on()
-    # What he said last is durable, and so is his place, which was noted before.
-    await house.until(lambda: all(member.positions for member in members), "all were heard")
+    # His place was noted before he said anything, and all that was noted is written together:
+    # within two rounds of a few commits each, of which so many lines of one member take more.
+    await house.until(lambda: all(member.heard >= SETTLED for member in members), "all were heard")
+
+
+def _busy(people: Sequence[Member | Writer]) -> list[str]:
+    return [person.name for person in people if not person.is_done]
 
 
 async def _killed(running: Server) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -36,15 +37,31 @@ class Later:
             del self._writes[kind, key]
 
     async def settle(self) -> None:
-        """Write down everything that can be. Raises BrokerError and keeps the rest for later."""
-        failure: BrokerError | None = None
-        for kind, key in list(self._writes):
+        """Write down everything that can be. Raises BrokerError and keeps the rest for later.
+
+        All at once, so that the store may take it in one commit.
+        """
+        failures: list[BrokerError] = []
+
+        async def write(kind: str, key: str) -> None:
             try:
                 await self.now(kind, key)
             except BrokerError as error:  # one that is never taken must not hold up the others
-                failure = error
-        if failure is not None:
-            raise failure
+                failures.append(error)
+
+        async with asyncio.TaskGroup() as group:
+            for kind, key in self._writes:
+                group.create_task(write(kind, key))
+        if failures:
+            raise failures[0]
+
+    async def finish(self) -> None:
+        """Write down what can be at the end, and log what cannot: nobody was promised that."""
+        try:
+            await self.settle()
+        except BrokerError as error:
+            kinds = Counter(kind for kind, _ in self._writes)
+            _log.error("not written at the end", extra={"error": str(error), "lost": dict(kinds)})
 
     async def keep(self) -> None:
         """Write down what is noted; runs for ever."""

@@ -352,12 +352,12 @@ class Rooms:
     def away(self, room: Room, seat: Seat) -> None:
         """Tell that a member's connection was lost; he keeps his seat for now."""
         seat.live, seat.away = False, True
-        if not _is_there(room, seat):
+        if seat.announced and not _is_there(room, seat):
             self._emit(room, Away(room.id, seat.account.name))
 
     def back(self, room: Room, seat: Seat, seen: int) -> None:
         """Tell that a member is there again, who has the lines up to `seen`; he gets the rest."""
-        if not _is_there(room, seat):
+        if seat.announced and not _is_there(room, seat):
             self._emit(room, Back(room.id, seat.account.name))
         seat.away = False
         seat.seen = max(seat.since, min(seat.seen, seen))

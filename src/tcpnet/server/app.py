@@ -98,7 +98,7 @@ async def running(
         pages = await house.enter_async_context(await _pages(settings, broker, house))
         web = await house.enter_async_context(WebProxy(pages, origins))
         later = Later()
-        house.push_async_callback(later.settle)
+        house.push_async_callback(later.finish)
         passwords = house.enter_context(Passwords())
         community = await _community(settings, broker, later, web, origins, passwords)
         pulse = _pulse(settings)

@@ -91,11 +91,8 @@ async def _first(session: Session, community: Community, resume: Resume | None) 
     """What comes before the menu: the room that somebody comes back to after a long time."""
     if resume is None or not resume.session:
         return None
-    former = resume.session
-    place = await community.places.of(session.account, former)
-    if place is not None and place.room in resume.rooms:
-        return partial(rooms.rejoin, former=former, place=place, seen=resume.rooms[place.room])
-    community.places.leaves(session.account, former)
+    if place := await community.places.of(session.account, session.id):
+        return partial(rooms.rejoin, place=place, seen=resume.rooms.get(place.room, 0))
     session.tell("You were away for long: the question that was open is gone.", kind="notice")
     return None
 

@@ -62,7 +62,7 @@ class Dismissed(TcpnetError):
 
 
 class Standing(Protocol):
-    """What a person is in while a standing question is open, a room say."""
+    """What a person is in for a while, a room say."""
 
     def hears(self, answer: Answer) -> bool:
         """Take an answer at once, without waiting; what is left goes to the dialogue."""
@@ -234,16 +234,19 @@ class Session:
         return answer
 
     @contextmanager
-    def lines(
-        self, message: str = "", *, key: str, standing: Standing | None = None, **more: Any
-    ) -> Iterator[AsyncIterator[Answer]]:
+    def lines(self, message: str = "", *, key: str, **more: Any) -> Iterator[AsyncIterator[Answer]]:
         """Keep a question open for the length of the block; its answers end with `call_off`."""
+        with self._asking(message, key=key, keep=True, **more):
+            yield _Answers(self._answer)
+
+    @contextmanager
+    def stands(self, standing: Standing) -> Iterator[None]:
+        """Tell this of losses and returns for the length of the block."""
         self._standing = standing
-        if standing is not None and self.is_away:
+        if self.is_away:
             standing.went_away()
         try:
-            with self._asking(message, key=key, keep=True, **more):
-                yield _Answers(self._answer)
+            yield
         finally:
             self._standing = None
 

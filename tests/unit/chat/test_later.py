@@ -82,3 +82,37 @@ async def test_the_keeper_writes_what_is_noted() -> None:
     keeper.cancel()
     with pytest.raises(asyncio.CancelledError):
         await keeper
+
+
+async def test_all_that_is_noted_is_asked_for_at_once() -> None:
+    """Who notes many things waits for one commit, not for one after the other."""
+    later, together = Later(), asyncio.Barrier(3)
+
+    async def write() -> None:
+        await together.wait()
+
+    for number in range(3):
+        later.note("place", f"{number}", write)
+    async with asyncio.timeout(5):
+        await later.settle()
+
+
+async def test_what_cannot_be_written_at_the_end_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A full disk is no reason to end with an error: nothing of it was acknowledged."""
+    later = Later()
+
+    async def refused() -> None:
+        raise BrokerError("not saved: the disk is full")
+
+    later.note("place", "nina", refused)
+    later.note("place", "jose", refused)
+    await later.finish()
+
+    (record,) = caplog.records
+    assert record.levelname == "ERROR"
+    assert (vars(record)["error"], vars(record)["lost"]) == (
+        "not saved: the disk is full",
+        {"place": 2},
+    )

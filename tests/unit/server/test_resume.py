@@ -2,17 +2,19 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from tcpnet.protocol.items import PROTOCOL, Hello, Print, Resume, Status, Welcome
-from tests.hub import Person, Town, town
+from tests.hub import PATIENCE, Person, Town, town
+from tests.wire import STATUS, Wire, frame
 
 KEEPS = Resume(session="")
 
 
-async def arrives(hub: Town, name: str, resume: Resume = KEEPS) -> Person:
+async def arrives(hub: Town, name: str, resume: Resume = KEEPS, **more: Any) -> Person:
     """Somebody whose client can come back, or does."""
     person = await hub.dials(name)
-    person.send(Hello(protocol=PROTOCOL, agent="test", id_key=name, resume=resume))
+    person.send(Hello(protocol=PROTOCOL, agent="test", id_key=name, resume=resume, **more))
     await person.gets(Welcome)
     person.send(Status(ok=True))
     return person
@@ -131,20 +133,39 @@ async def test_a_connection_that_only_looks_alive_is_taken_over(hub: Town) -> No
 
 
 async def test_after_the_grace_time_the_place_is_given_up() -> None:
-    """Then others see that somebody left, and the name is free."""
+    """Then others see that somebody left; who comes back is in the room again all the same."""
     async with town(limits={"grace_seconds": 0.2}) as hub:
-        ann, bob = await arrives(hub, "ann"), await arrives(hub, "bob")
+        ann, bob = await arrives(hub, "ann", keeps_token=True), await arrives(hub, "bob")
         await enters(bob, "den", new=True)
         await enters(ann, "den")
 
         resume = await drops(ann)
         await bob.sees("ann is away")
         await bob.sees("ann disconnected from the chat.")
-        again = await arrives(hub, "ann", Resume(session=resume.session))
-        await again.sees("the question that was open is gone")
+        again = await arrives(hub, "ann", Resume(session=resume.session), token=_token(ann))
+        await again.sees("You are back in chat room den.")
+        await bob.sees("ann joined")
 
         assert isinstance(again.seen[0], Welcome)
         assert again.seen[0].resumed is False
+
+
+async def test_after_the_grace_time_a_question_is_gone() -> None:
+    """A dialogue waits for nobody longer; one sentence says so before the menu comes."""
+    async with town(limits={"grace_seconds": 0.05}) as hub:
+        ann = await arrives(hub, "ann")
+        await ann.chooses(2)
+        await ann.asked("Enter your message: ")
+        resume = await drops(ann)
+        async with asyncio.timeout(PATIENCE):
+            while hub.hub.community.sessions:
+                others = asyncio.all_tasks() - {asyncio.current_task()}
+                await asyncio.wait(others, return_when=asyncio.FIRST_COMPLETED)
+
+        again = await arrives(hub, "ann", resume)
+        await again.sees("the question that was open is gone")
+
+        assert (await again.asked("Your option")).id == 1
 
 
 async def test_after_a_restart_one_is_back_in_the_room_at_the_last_line(tmp_path: Path) -> None:
@@ -273,3 +294,70 @@ async def test_who_takes_nothing_at_all_is_disconnected_and_may_come_back() -> N
         await again.sees(f"bob> {count - 1} ")
 
         assert resume.rooms.get("den", 0) + len(again.messages("chat")) == count
+
+
+async def test_a_link_lost_while_a_room_is_entered_again_costs_no_line() -> None:
+    """The client's position counts, though no question stood when the link changed."""
+    limits = {"replies_per_second": 0, "grace_seconds": 0.05, "outbox_bytes": 16_384}
+    async with town(limits=limits) as hub:
+        ann, bob = await arrives(hub, "ann", keeps_token=True), await arrives(hub, "bob")
+        token = _token(ann)
+        await enters(bob, "den", new=True)
+        await enters(ann, "den")
+        bob.types("before")
+        await ann.sees("bob> before")
+        resume = await drops(ann)
+        await bob.sees("ann disconnected")
+        for number in range(2, 300):  # its seq, too
+            bob.types(f"{number} " + "x" * 3000)
+        await bob.sees("bob> 299 ")
+
+        slow = await Wire.dial(hub.port, receive_buffer=4096)
+        slow.write(_greets("ann", resume, token))
+        session = (await slow.until("welcome"))["session"]
+        slow.write(STATUS)
+        await slow.until("print", kind="chat", seq=5)
+        again = await arrives(hub, "ann", Resume(session=session, rooms={"den": 5}))
+        bob.types("live")
+        await again.sees("bob> live")
+        await slow.close()
+
+        heard = [message.split()[1] for message in again.messages("chat")]
+        assert heard == [str(number) for number in range(6, 300)] + ["live"]
+
+
+async def test_mail_on_a_link_that_was_lost_stays_unread() -> None:
+    """What follows is not shown either: a read mark would cover what was lost before it."""
+    async with town(limits={"replies_per_second": 0, "outbox_bytes": 16_384}) as hub:
+        ann, bob = await arrives(hub, "ann"), await arrives(hub, "bob")
+        await ann.leaves()
+        for number in range(60):
+            await bob.chooses(2)
+            await bob.answers("Enter your message: ", f"{number} " + "x" * 16_000)
+            await bob.answers("Enter recipent id: ", "ann")
+        slow = await Wire.dial(hub.port, receive_buffer=4096)
+        slow.write(_greets("ann", KEEPS))
+        session = (await slow.until("welcome"))["session"]
+        slow.write(STATUS)
+        await slow.answers(3)
+        await slow.until("print", kind="direct", seq=2)
+        again = await arrives(hub, "ann", Resume(session=session))
+        await again.sees("Reading was interrupted.")
+        await again.asked("Your option")
+        before = again.messages("direct")
+        again.types(3)
+        await again.sees("59 x")
+        await slow.close()
+
+        assert before == []
+        assert [m.split()[2] for m in again.messages("direct")] == [str(n) for n in range(60)]
+
+
+def _token(person: Person) -> str:
+    return next(item.token for item in person.seen if isinstance(item, Welcome) and item.token)
+
+
+def _greets(name: str, resume: Resume, token: str = "") -> bytes:
+    where = {"session": resume.session, "rooms": resume.rooms}
+    said = {"protocol": PROTOCOL, "agent": "test", "id-key": name, "token": token, "resume": where}
+    return frame(("hello", said))

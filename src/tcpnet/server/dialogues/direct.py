@@ -25,9 +25,13 @@ async def write(session: Session, community: Community) -> None:
 
 async def read(session: Session, community: Community) -> None:
     """Show what is unread; it stays so until the client says that it showed it."""
-    found = False
+    found, connection = False, session.connection
     async with aclosing(community.mailboxes.unread(session.account)) as unread:
         async for record in unread:
+            if session.is_away or session.connection is not connection:
+                # Behind what may be lost on its way nothing is shown: a mark covers all before it.
+                session.tell("Reading was interrupted. What was not shown is still unread.")
+                return
             if not found:
                 session.tell("My messages:")
             found = True

@@ -12,7 +12,7 @@ from tcpnet.chat.accounts import Claim, new_token
 from tcpnet.chat.mailboxes import MAX_MESSAGE
 from tcpnet.chat.rooms import MAX_LINE
 from tcpnet.errors import BrokerError, ProtocolError, UserError
-from tcpnet.protocol.items import PROTOCOL, Hello, Limits, Welcome
+from tcpnet.protocol.items import PROTOCOL, Hello, Limits, Resume, Welcome
 from tcpnet.server.community import Community
 from tcpnet.server.session import Quit, Session
 
@@ -88,6 +88,7 @@ async def _named(session: Session, community: Community, hello: Hello, held: Exi
         try:
             claim = await _claimed(session, community, wanted, held)
             session.account, session.is_operator = claim.account, claim.operator
+            await _go_on(session, community, hello.resume)
             # From here on whoever deletes the account finds the session; before, it is noticed.
             held.enter_context(_findable(session, community))
             held.callback(_note_left, session, community)
@@ -104,6 +105,18 @@ async def _named(session: Session, community: Community, hello: Hello, held: Exi
 def _note_left(session: Session, community: Community) -> None:
     if not session.token:  # a token proves the name, whatever else does
         community.lapses.note(session.account)
+
+
+async def _go_on(session: Session, community: Community, resume: Resume | None) -> None:
+    """Take the id of a former session that has left a place.
+
+    The client knows one id only: with a new one it would find nothing where the hub ends before
+    the place is noted anew.
+    """
+    if resume is None or await community.places.of(session.account, resume.session) is None:
+        return
+    if resume.session not in community.sessions:
+        session.id = resume.session
 
 
 async def _note_seen(session: Session, community: Community) -> None:

@@ -44,45 +44,41 @@ async def show(session: Session, community: Community) -> None:
     await session.page(f"Chat rooms: {listed}")
 
 
-async def rejoin(
-    session: Session, community: Community, *, former: str, place: Place, seen: int
-) -> None:
-    """Come back to the room of a former session, to the lines missed since `seen`."""
+async def rejoin(session: Session, community: Community, *, place: Place, seen: int) -> None:
+    """Come back to the room where the session was, to the lines missed since `seen`."""
     try:
         room = community.rooms.find(place.room)
         if room.deed.log != place.log:
             raise UserError(f"The chat room {room.id} was closed while you were away.")
         stay = _Stay(session, community, room)
-        with community.rooms.joined(room, stay.seat):
+        with community.rooms.joined(room, stay.seat), session.stands(stay):
             session.tell(f"You are back in chat room {room.id}.", kind="notice")
             stay.seat.since, stay.seat.seen = (
                 place.since,
                 max(place.since, min(seen, room.last_seq)),
             )
-            await _stayed(stay, former)
+            await _stayed(stay)
     except UserError:
-        community.places.leaves(session.account, former)
+        community.places.leaves(session.account, session.id)
         raise
 
 
 async def _talk(session: Session, community: Community, room: Room, banner: str) -> None:
     stay = _Stay(session, community, room)
-    with community.rooms.joined(room, stay.seat):
+    with community.rooms.joined(room, stay.seat), session.stands(stay):
         session.tell(banner)
         for record in await community.rooms.last_lines(room, stay.seat):
             session.show(wording.line(room.id, record, earlier=True))
         await _stayed(stay)
 
 
-async def _stayed(stay: "_Stay", former: str = "") -> None:
-    """Talk until the member leaves or the room is closed; his place was that of `former`."""
+async def _stayed(stay: "_Stay") -> None:
+    """Talk until the member leaves or the room is closed."""
     session, community, room = stay.session, stay.community, stay.room
     await stay.catch_up()
     community.rooms.announce(room, stay.seat)
     place = Place(room.id, room.deed.log, stay.seat.since, community.accounts.hour)
     community.places.sits(session.account, session.id, place)
-    if former:  # not before the other is noted: one of them is always known
-        community.places.leaves(session.account, former)
     try:
         await _listened(stay)
     except asyncio.CancelledError:
@@ -99,9 +95,7 @@ async def _listened(stay: "_Stay") -> None:
     session, community, room = stay.session, stay.community, stay.room
     words = moderation.words(session, room)
     where = wording.place(room.id, len(room))
-    with session.lines(
-        key="message", place=where, local=True, words=words, standing=stay
-    ) as answers:
+    with session.lines(key="message", place=where, local=True, words=words) as answers:
         async for answer in answers:
             await stay.settled()
             try:
