@@ -47,6 +47,8 @@ class Tty:
         modes[3] &= ~termios.ECHO
         termios.tcsetattr(slave, termios.TCSANOW, modes)
         environ = dict(os.environ) | {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
+        # Bytecode is kept, as on every person's machine: warm is what is measured.
+        environ.pop("PYTHONDONTWRITEBYTECODE", None)
         if home is not None:
             environ["HOME"] = str(home)
         self.started = time.perf_counter()

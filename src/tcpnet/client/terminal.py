@@ -22,7 +22,7 @@ from tcpnet.client.inputline import InputLine
 from tcpnet.client.keyboard import Keyboard
 from tcpnet.client.keys import Keyring
 from tcpnet.client.layout import Look
-from tcpnet.client.pane import Pane
+from tcpnet.client.pane import Pane, PaneWindow
 from tcpnet.client.screen import Screen
 from tcpnet.client.settings import Color, Settings
 from tcpnet.client.stage import Stage
@@ -77,7 +77,7 @@ def full_screen(desk: Desk, color: Color, keyboard: Input, output: Output) -> St
         Layout(
             HSplit(
                 [
-                    ConditionalContainer(Window(pane, always_hide_cursor=True), tall),
+                    ConditionalContainer(PaneWindow(pane), tall),
                     Window(_Status(desk, output), height=1, style="class:status"),
                     line.window,
                 ]
