@@ -232,6 +232,11 @@ def record(env: Environment, arguments: Sequence[str]) -> None:
     become([env.python, "-m", "docs.recordings", *arguments])
 
 
+def bundle(env: Environment, arguments: Sequence[str]) -> None:
+    """Make a folder from which tcpnet is installed without Internet (dist/bundle)."""
+    become([env.python, str(env.root / "deploy" / "bundle.py"), *arguments])
+
+
 def setup(_env: Environment, _arguments: Sequence[str]) -> None:
     """Only make or update .venv, which every command does first."""
 
@@ -248,7 +253,7 @@ def lock(env: Environment, arguments: Sequence[str]) -> None:
 
 COMMANDS: dict[str, Callable[[Environment, Sequence[str]], None]] = {
     command.__name__: command
-    for command in (run, client, test, lint, fix, bench, record, setup, lock)
+    for command in (run, client, test, lint, fix, bench, record, bundle, setup, lock)
 }
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import time
 from argparse import Namespace
@@ -43,7 +44,10 @@ def run(given: Namespace, settings: Callable[[], "Settings"]) -> int:
     for finding in _findings(given, settings):
         worst = max(worst, finding.level)
         for line in _lines(finding, as_json="json" in given):
-            print(line, flush=True)
+            try:
+                print(line, flush=True)
+            except BrokenPipeError:  # `doctor | head`; what is left to write goes nowhere
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return worst
 
 
