@@ -15,6 +15,7 @@ from typing import Final
 PARTS: Final = {
     "broker": "lines a second that become durable",
     "client": "the full screen beside other chat clients",
+    "fuzz": "a million frames of nonsense at a hub",
     "kills": "what kills under load leave of what was acknowledged",
     "pages": "the store of pages",
     "peers": "get the peers for the chat cases, into a folder of this checkout",

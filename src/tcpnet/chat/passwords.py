@@ -8,6 +8,7 @@ from typing import Final, Self, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from precis_i18n import get_profile
 
 from tcpnet import text
 from tcpnet.errors import UserError
@@ -18,6 +19,9 @@ LONGEST: Final = 1024
 """Bytes: hashing more is work for nothing."""
 
 _THREADS: Final = 2
+
+# RFC 8265: the same password whatever keyboard composed its letters.
+_OPAQUE: Final = get_profile("OpaqueString")
 
 T = TypeVar("T")
 
@@ -43,13 +47,21 @@ class Passwords:
             raise UserError(f"A password has at least {SHORTEST} characters.")
         if text.size(password) > LONGEST:
             raise UserError(f"A password has at most {LONGEST} bytes.")
-        return await self._run(self._hasher.hash, password)
+        try:
+            prepared = _OPAQUE.enforce(password)
+        except UnicodeEncodeError:
+            raise UserError("A password has letters, digits, signs and spaces only.") from None
+        return await self._run(self._hasher.hash, prepared)
 
     async def fits(self, stored: str, password: str) -> bool:
         """Whether this is the password behind the hash."""
         if text.size(password) > LONGEST:
             return False
-        return await self._run(self._verified, stored, password)
+        try:
+            prepared = _OPAQUE.enforce(password)
+        except UnicodeEncodeError:
+            prepared = password  # it fits nothing, and takes as long as any
+        return await self._run(self._verified, stored, prepared)
 
     def is_outdated(self, stored: str) -> bool:
         """Whether the hash was made with other parameters than today's."""

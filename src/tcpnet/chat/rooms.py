@@ -248,6 +248,7 @@ class Rooms:
         self._render = render
         self._later = later
         self._rooms: dict[str, Room] = {}
+        self._in_the_making = 0
         self._resting = False
 
     def __iter__(self) -> Iterator[Room]:
@@ -265,8 +266,15 @@ class Rooms:
     async def create(self, room_id: str, owner: Account) -> Room:
         """Make a room with a log of its own; raises UserError."""
         found = names.room(room_id)
-        if len(self._rooms) >= self.max_rooms:
+        if len(self._rooms) + self._in_the_making >= self.max_rooms:
             raise UserError(f"This hub has {self.max_rooms} rooms already, no more are allowed.")
+        self._in_the_making += 1
+        try:
+            return await self._created(found, owner)
+        finally:
+            self._in_the_making -= 1
+
+    async def _created(self, found: str, owner: Account) -> Room:
         # A room made anew under an old id must never show the old one's lines.
         log = f"room/{found}/{secrets.token_hex(4)}"
         deed = Deed(id=found, log=log, owner=owner)

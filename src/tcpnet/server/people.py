@@ -54,7 +54,7 @@ async def _talked(session: Session, community: Community) -> Bye:
     try:
         async with session.held():
             hello = await login.greeted(session, community)
-            if hello.resume and (former := _former(community, hello.resume, hello.id_key)):
+            if hello.resume and (former := _former(session, community, hello.resume, hello.id_key)):
                 welcome = login.welcome(former, community, resumed=True)
                 within = community.settings.limits.handshake_seconds
                 former.attach(session, hello.resume.rooms, welcome, within=within)
@@ -80,10 +80,10 @@ async def _talked(session: Session, community: Community) -> Bye:
     return Bye(reason="goodbye", kind="quit")
 
 
-def _former(community: Community, resume: Resume, name: str) -> Session | None:
+def _former(session: Session, community: Community, resume: Resume, name: str) -> Session | None:
     """The session that somebody comes back to, if it still waits for him."""
     former = community.sessions.get(resume.session)
-    fits = former is not None and former.is_resumable and former.belongs_to(name)
+    fits = former is not None and former.may_go_on_with(session) and former.belongs_to(name)
     return former if fits else None
 
 

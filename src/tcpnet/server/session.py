@@ -106,7 +106,7 @@ class Session:
         self._arrival: asyncio.Future[None] | None = None
         self._question: Input | None = None
         self._standing: Standing | None = None
-        self._behind = self._returning = self._greeted = False
+        self._behind = self._returning = self._greeted = self._began_private = False
         self._ids = 0
         self._cut: asyncio.Timeout | None = None
         self._error: TcpnetError | None = None
@@ -151,9 +151,17 @@ class Session:
         """Whether the person asked to leave."""
         return isinstance(self._error, Quit)
 
+    def may_go_on_with(self, newcomer: "Session") -> bool:
+        """Whether its person may come back over the connection of another session.
+
+        Not where others could read along and could not before: they would learn what was said.
+        """
+        return self.is_resumable and (newcomer.is_private or not self._began_private)
+
     def outlives(self) -> None:
         """Let the session wait for its person when the connection is lost."""
         self._attachment.resumable = True
+        self._began_private = self.is_private  # a lost connection does not tell any more
 
     def attach(
         self,

@@ -44,3 +44,22 @@ async def test_a_hash_of_other_parameters_is_outdated(passwords: Passwords) -> N
 
     assert passwords.is_outdated(weak)
     assert not passwords.is_outdated(passwords.nobody)
+
+
+async def test_a_password_is_the_same_on_every_keyboard(passwords: Passwords) -> None:
+    """RFC 8265, OpaqueString: composed or not, and with any kind of space."""
+    stored = await passwords.hashed("caf\u00e9 au lait")
+
+    assert await passwords.fits(stored, "cafe\u0301\u00a0au lait")
+    assert not await passwords.fits(stored, "Cafe\u0301 au lait")
+
+
+async def test_a_password_of_control_characters_is_refused_and_fits_nothing(
+    passwords: Passwords,
+) -> None:
+    """In words; nobody could type it elsewhere."""
+    stored = await passwords.hashed("correct horse")
+
+    with pytest.raises(UserError, match="letters, digits, signs and spaces only"):
+        await passwords.hashed("correct\x1bhorse")
+    assert not await passwords.fits(stored, "correct\x1bhorse")

@@ -406,3 +406,17 @@ async def test_a_room_decides_of_a_bounded_number_of_people() -> None:
 
     rooms.rule(room, "unmute", crowd[0], ANN)
     rooms.rule(room, "mute", crowd[-1], ANN)
+
+
+async def test_rooms_made_at_once_are_no_more_than_are_allowed(house: House) -> None:
+    """Those whose making is under way count."""
+    house.rooms.max_rooms = 2
+    house.broker.hold()
+
+    makings = [asyncio.create_task(house.rooms.create(f"r{n}", ANN)) for n in range(5)]
+    await house.broker.asked.wait()
+    house.broker.go_on.set()
+    made = await asyncio.gather(*makings, return_exceptions=True)
+
+    assert sum(isinstance(room, Room) for room in made) == len(house.rooms) == 2
+    assert all(isinstance(room, Room | UserError) for room in made)

@@ -4,7 +4,10 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tcpnet.protocol.items import PROTOCOL, Hello, Print, Resume, Status, Welcome
+from tcpnet.server.session import Session
 from tests.hub import PATIENCE, Person, Town, town
 from tests.wire import STATUS, Wire, frame
 
@@ -239,6 +242,26 @@ async def test_nobody_comes_back_as_somebody_else(hub: Town) -> None:
     assert isinstance(eve.seen[0], Welcome)
     assert eve.seen[0].name == "eve"
     assert ann.ended is None
+
+
+async def test_what_was_said_in_private_is_not_gone_on_with_in_clear(
+    hub: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who read along and learned the session would hear the rest; its owner logs in anew."""
+    ann, bob = await arrives(hub, "ann"), await arrives(hub, "bob")
+    await enters(bob, "den", new=True)
+    await enters(ann, "den")
+    resume = await drops(ann)
+    await bob.sees("ann is away")
+
+    monkeypatch.setattr(Session, "is_private", False)
+    again = await hub.dials("ann")
+    again.send(Hello(protocol=PROTOCOL, agent="test", id_key="ann", resume=resume))
+    await again.sees("The name ann is in use")
+    monkeypatch.undo()
+    back = await arrives(hub, "ann", resume)
+
+    assert back.seen[0].resumed  # type: ignore[union-attr]
 
 
 async def test_a_slow_reader_is_told_and_catches_up_without_a_gap() -> None:
