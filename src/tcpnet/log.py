@@ -10,6 +10,9 @@ session_id: ContextVar[str] = ContextVar("session_id", default="")
 """The session that the running task serves, set by that task."""
 
 # What the standard library puts on every record; all else came in by `extra`.
+_encode: Final = json.JSONEncoder(default=str).encode
+"""One for all: `json.dumps` with an argument makes another one for each value."""
+
 _STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
 
 
@@ -37,9 +40,7 @@ class _Readable(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         record.asctime = self.formatTime(record, self.datefmt)
         words = [f"{record.asctime} {record.levelname.lower():<7} {record.getMessage()}"]
-        words += [
-            f"{key}={json.dumps(value, default=str)}" for key, value in _fields(record).items()
-        ]
+        words += [f"{key}={_encode(value)}" for key, value in _fields(record).items()]
         text = " ".join(words)
         if record.exc_info:
             text += "\n" + self.formatException(record.exc_info)
@@ -58,4 +59,4 @@ class _Json(logging.Formatter):
         fields |= _fields(record)
         if record.exc_info:
             fields["trace"] = self.formatException(record.exc_info)
-        return json.dumps(fields, default=str)
+        return _encode(fields)

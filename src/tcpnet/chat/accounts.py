@@ -74,6 +74,8 @@ class Accounts:
         self._broker = broker
         self.hour = 0
         """Hours that the hub ran in all."""
+        self.deletions = 0
+        """Accounts deleted since the start: as long as it is the same, none was."""
 
     async def claim(self, name: str) -> Claim | None:
         """Who holds this name; None where nobody does."""
@@ -150,6 +152,7 @@ class Accounts:
         if claim is None or claim.account.id != account.id:
             return  # the name may be somebody else's by now
         await self._broker.remove(_KIND, account.key)
+        self.deletions += 1
         await self._broker.remove(_ID, str(account.id))
         await self._broker.release(_LOOK, lookalikes.clash_key(account.name), account.key)
 

@@ -95,6 +95,8 @@ class Bans:
 
     def of_name(self, name: str) -> Ban | None:
         """The ban on this valid name, or on one that looks like it, if there is one."""
+        if not self._shapes:
+            return None
         alike = self._shapes.get(lookalikes.clash_key(name), "")
         return self._found(_name_key(name)) or self._found(alike)
 

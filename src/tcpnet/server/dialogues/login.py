@@ -86,13 +86,16 @@ async def _named(session: Session, community: Community, hello: Hello, held: Exi
     wanted, session.token = hello.id_key, hello.token or ""
     while True:
         try:
+            deletions = community.accounts.deletions
             claim = await _claimed(session, community, wanted, held)
             session.account, session.is_operator = claim.account, claim.operator
             await _go_on(session, community, hello.resume)
             # From here on whoever deletes the account finds the session; before, it is noticed.
             held.enter_context(_findable(session, community))
             held.callback(_note_left, session, community)
-            await _note_seen(session, community)
+            is_known = claim.seen == community.accounts.hour
+            if not is_known or community.accounts.deletions != deletions:
+                await _note_seen(session, community)
             return
         except UserError as error:
             held.close()
