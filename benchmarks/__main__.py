@@ -22,6 +22,7 @@ PARTS: Final = {
     "policy": "the cache's decisions about a request",
     "proxy": "what the web proxy promises",
     "powercut": "what power cuts leave of a store under load",
+    "start": "how soon a command answers and a hub lets somebody in",
 }
 """Modules of this package with a `main` and arguments of their own."""
 

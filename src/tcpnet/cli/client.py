@@ -4,7 +4,6 @@ Nothing heavy is imported before it is needed: `--version` and `--help` load no 
 only the full screen loads its toolkit.
 """
 
-import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,8 @@ from tcpnet import __version__
 from tcpnet.errors import ConfigError
 
 if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
     from tcpnet.client.settings import Mode, Settings
 
 PROGRAM: Final = "tcpnet-client"
@@ -38,7 +39,11 @@ _STATUSES: Final = """exit status:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the client; the exit status."""
-    options = _parser().parse_args(argv)
+    arguments = sys.argv[1:] if argv is None else argv
+    if list(arguments) in (["--version"], ["-V"]):
+        print(f"{PROGRAM} {__version__}")
+        return 0
+    options = _parser().parse_args(arguments)
     try:
         return _run(options)
     except ConfigError as error:
@@ -51,7 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _confess(error, options.log)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> "ArgumentParser":
+    import argparse
+
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
         description="Talk with the people of a tcpnet hub. What is not given is asked.",
@@ -101,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: "Namespace") -> int:
     from pathlib import Path
 
     from msgspec.structs import replace
@@ -122,7 +129,7 @@ def _run(options: argparse.Namespace) -> int:
     return _talk(replace(chosen, mode=_view_for(chosen.mode)))
 
 
-def _flags(options: argparse.Namespace) -> dict[str, Any]:
+def _flags(options: "Namespace") -> dict[str, Any]:
     """What was given on the command line, by the names of settings."""
     from tcpnet.client.address import port_number, split
 

@@ -1,18 +1,20 @@
-"""`tcpnet-server`: run a hub, or tell a running one what its operator wants."""
+"""`tcpnet-server`: run a hub, or tell a running one what its operator wants.
 
-import argparse
+Nothing is imported before it is needed: `--version` takes hardly longer than Python itself.
+"""
+
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tcpnet import __version__
-from tcpnet.cli import doctor, operator, systemd
 from tcpnet.errors import ConfigError
 
 if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
     from tcpnet.config import Settings, Source
 
 # What has a flag of its own, and the setting behind it.
@@ -31,7 +33,11 @@ _FLAGS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; its exit status, as `operator.STATUSES` says."""
-    options = _parser().parse_args(argv)
+    arguments = sys.argv[1:] if argv is None else argv
+    if list(arguments) in (["--version"], ["-V"]):
+        print(f"tcpnet {__version__}")
+        return 0
+    options = _parser().parse_args(arguments)
     try:
         return _run(options)
     except ConfigError as error:
@@ -39,7 +45,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> "ArgumentParser":
+    import argparse
+    from pathlib import Path
+
+    from tcpnet.cli import operator
+
     parser = argparse.ArgumentParser(
         prog="tcpnet-server",
         description="A hub for one LAN: user list, messages, chat rooms and a shared web cache."
@@ -83,9 +94,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(options: argparse.Namespace) -> int:
-    # Imported here: --version and --help answer before any of it is needed.
+def _run(options: "Namespace") -> int:
     from tcpnet import config
+    from tcpnet.cli import doctor, operator, systemd
 
     if options.command == "systemd":
         return systemd.run(options)
@@ -100,7 +111,7 @@ def _run(options: argparse.Namespace) -> int:
     return _serve(settings)
 
 
-def _sources(options: argparse.Namespace) -> Iterator["Source"]:
+def _sources(options: "Namespace") -> Iterator["Source"]:
     from tcpnet import config
 
     if options.config:
