@@ -21,7 +21,9 @@ ANALYZE = shutil.which("systemd-analyze")
 def unit(tmp_path: Path) -> Path:
     """A unit that runs a program that is there."""
     path = tmp_path / "tcpnet.service"
-    path.write_text(systemd.unit([sys.executable, "-m", "tcpnet.cli.server"]), "utf-8")
+    path.write_text(
+        systemd.unit([sys.executable, "-m", "tcpnet.cli.server"], "ReadWritePaths=/tmp"), "utf-8"
+    )
     return path
 
 
@@ -41,13 +43,30 @@ def test_the_command_prints_the_unit_with_its_own_settings(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Ready to be written to a file; what systemd would expand is kept from it."""
+    (tmp_path / "50% $off.toml").touch()
+
     status = main(["systemd", "--config", str(tmp_path / "50% $off.toml")])
 
     printed = capsys.readouterr().out
     [command] = re.findall(r"^ExecStart=(.+)$", printed, re.MULTILINE)
     assert status == 0
     assert command.endswith(" --config '" + str(tmp_path / "50%% $$off.toml") + "'")
-    assert "{command}" not in printed
+    assert "Environment=TCPNET_SERVER_DATA_DIR=/var/lib/tcpnet\n" in printed
+    assert not re.search(r"[{}]", printed)
+
+
+def test_a_folder_that_the_settings_name_is_the_hubs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Variables win over the file, and would lead the hub away from it."""
+    settings = tmp_path / "hub.toml"
+    settings.write_text('[server]\ndata_dir = "/mnt/big/tcpnet"\ncache_dir = "/var/cache/tcpnet"\n')
+
+    main(["systemd", "--config", str(settings)])
+
+    printed = capsys.readouterr().out
+    assert re.findall("^ReadWritePaths=(.*)$", printed, re.MULTILINE) == ["/mnt/big/tcpnet"]
+    assert "Environment=" not in printed
 
 
 def test_every_variable_of_the_container_is_a_setting() -> None:

@@ -98,14 +98,14 @@ def _run(options: "Namespace") -> int:
     from tcpnet import config
     from tcpnet.cli import doctor, operator, systemd
 
-    if options.command == "systemd":
-        return systemd.run(options)
     if options.command == "doctor":
         return doctor.run(options, lambda: config.merge(_sources(options))[0])
     settings, origins = config.merge(_sources(options))
     if options.print_config:
         print("\n".join(config.render(settings, origins)).rstrip())
         return 0
+    if options.command == "systemd":
+        return systemd.run(options, settings, origins)
     if options.command:
         return operator.run(options, config.data_dir(settings))
     return _serve(settings)

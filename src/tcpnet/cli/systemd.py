@@ -4,25 +4,53 @@ import shlex
 import shutil
 import sys
 from argparse import Namespace
+from collections.abc import Collection, Iterator
 from importlib.resources import files
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from tcpnet.config import Settings
+
+_ROOT: Final = PurePosixPath("/")  # where systemd starts programs
+
+_FOLDERS: Final = {
+    "data_dir": PurePosixPath("/var/lib/tcpnet"),
+    "cache_dir": PurePosixPath("/var/cache/tcpnet"),
+}
+"""Where systemd makes folders for the hub, unless its settings name others."""
 
 
-def run(given: Namespace) -> int:
-    """Print the unit, for this installation and these settings; the exit status."""
+def run(given: Namespace, settings: "Settings", named: Collection[str]) -> int:
+    """Print the unit, for this installation and these settings; the exit status.
+
+    `named`: the settings that are no defaults, as `server.data_dir`.
+    """
     command = [str(_program())]
     if given.config:
         command += ["--config", str(given.config.absolute())]
-    print(unit(command), end="")
+    print(unit(command, "\n".join(_folders(settings, named))), end="")
     return 0
 
 
-def unit(command: list[str]) -> str:
-    """The text of the unit that runs this command."""
+def unit(command: list[str], folders: str) -> str:
+    """The text of the unit that runs this command, with these lines for its folders."""
     text = files("tcpnet.cli").joinpath("tcpnet.service").read_text("utf-8")
-    # `%` and `$` mean something to systemd.
-    quoted = shlex.join(command).replace("%", "%%").replace("$", "$$")
-    return text.replace("{command}", quoted)
+    return text.replace("{command}", _escaped(shlex.join(command))).replace("{folders}", folders)
+
+
+def _folders(settings: "Settings", named: Collection[str]) -> Iterator[str]:
+    """Lines for the folders of the hub; what the settings name is not overruled."""
+    for key, usual in _FOLDERS.items():
+        if f"server.{key}" not in named:
+            yield f"Environment=TCPNET_SERVER_{key.upper()}={usual}"
+        elif (folder := _ROOT / getattr(settings.server, key)) != usual:
+            yield f"ReadWritePaths={_escaped(shlex.quote(str(folder)))}"
+
+
+def _escaped(words: str) -> str:
+    # Both mean something to systemd.
+    return words.replace("%", "%%").replace("$", "$$")
 
 
 def _program() -> Path:
