@@ -13,7 +13,7 @@ import msgspec
 
 from tcpnet.broker.embedded import EmbeddedBroker
 from tcpnet.chat.accounts import Claim
-from tcpnet.chat.rooms import Deed
+from tcpnet.chat.room import Deed
 from tcpnet.errors import ConnectionLost, TcpnetError
 from tcpnet.net import tcp
 from tcpnet.net.connection import Connection

@@ -1,20 +1,32 @@
-"""Rooms: a durable log each, and the seats of those who are in it now."""
+"""All rooms of a hub: opened, joined, spoken in, handed on and closed."""
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol
+from typing import Final
 
 import msgspec
-from msgspec import Struct
 
 from tcpnet import text
-from tcpnet.broker.base import Broker, Conflict, Done, Following, Record
+from tcpnet.broker.base import Broker, Conflict, Done, Record
 from tcpnet.chat import names
 from tcpnet.chat.accounts import Account
+from tcpnet.chat.events import (
+    Away,
+    Back,
+    Closed,
+    Event,
+    Handed,
+    Joined,
+    Left,
+    Line,
+    Render,
+    Ruled,
+    Verb,
+)
 from tcpnet.chat.later import Later
+from tcpnet.chat.room import Deed, Room, Seat, is_same
 from tcpnet.errors import UserError
 
 MAX_LINE: Final = 4 * 1024
@@ -25,207 +37,6 @@ MAX_RULED: Final = 500
 
 _KIND: Final = "room"
 _PAGE: Final = 16  # lines that are encoded, pushed and read together: they fit an outbox
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """Somebody came in; `here` counts everybody."""
-
-    room: str
-    name: str
-    here: int
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """Somebody went, or was lost."""
-
-    room: str
-    name: str
-    here: int
-
-
-@dataclass(frozen=True, slots=True)
-class Away:
-    """Somebody's connection was lost; he may be back soon."""
-
-    room: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Back:
-    """Somebody who was away is there again."""
-
-    room: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Handed:
-    """The owner was lost, and the room passed to the member who is there longest."""
-
-    room: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """The owner closed the room."""
-
-    room: str
-    by: str
-
-
-Verb = Literal["mute", "unmute", "kick", "unkick"]
-"""What may be decided of somebody: whether he may speak, whether he may be there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ruled:
-    """Somebody who may decided so of `name`; `mid` is the deciding one's id of his word."""
-
-    room: str
-    verb: Verb
-    name: str
-    by: str
-    here: int
-    mid: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What somebody said, durable."""
-
-    room: str
-    record: Record
-
-
-Event = Joined | Left | Away | Back | Handed | Closed | Ruled | Line
-Render = Callable[[Event], bytes]
-
-
-def _ignored() -> None:
-    """Take note of nothing."""
-
-
-class Reader(Protocol):
-    """Takes frames that were encoded for everybody, or refuses them; never waits."""
-
-    def push(self, lines: bytes, frames: int) -> bool:
-        """Take frames, so many; what is pushed in one turn may leave together."""
-        ...
-
-    def push_now(self, lines: bytes, frames: int) -> bool:
-        """Take frames to which nothing is added in this turn."""
-        ...
-
-
-@dataclass(eq=False, slots=True)
-class Seat:
-    """One member in one room. Only `drained` waits.
-
-    `reader` takes what everybody gets; `lagged` is told of its first refusal: from
-    then on the seat is no longer `live` and gets nothing until it caught up from the log, where
-    `seen` is the last line it had, and `since` the last one before it came. `dismiss` asks the
-    member to go, `promoted` tells that the room became his.
-    """
-
-    account: Account
-    reader: Reader
-    drained: Callable[[], Awaitable[None]]
-    lagged: Callable[[], None]
-    dismiss: Callable[[], None]
-    promoted: Callable[[], None] = _ignored
-    since: int = 0
-    seen: int = 0
-    live: bool = False
-    away: bool = False
-    announced: bool = False
-    removed: bool = False
-
-
-class Deed(Struct, frozen=True):
-    """What of a room is kept: `hours_empty` counts hours on which the hub ran.
-
-    `muted` may not speak, `out` may not be there.
-    """
-
-    id: str
-    log: str
-    owner: Account
-    hours_empty: int = 0
-    muted: tuple[Account, ...] = ()
-    out: tuple[Account, ...] = ()
-
-
-@dataclass(eq=False, slots=True)
-class Room:
-    """A topic: what is published to its log goes to every seat, in one order for all."""
-
-    deed: Deed
-    following: Following | None = None
-    seats: dict[Seat, None] = field(default_factory=dict)
-    last_seq: int = 0
-    closed: bool = False
-
-    @property
-    def id(self) -> str:
-        """The id as its creator wrote it."""
-        return self.deed.id
-
-    @property
-    def owner(self) -> Account:
-        """Who may close the room."""
-        return self.deed.owner
-
-    def is_owner(self, account: Account) -> bool:
-        """Whether this account may close the room."""
-        return _is(self.deed.owner, account)
-
-    def is_muted(self, account: Account) -> bool:
-        """Whether this account may not speak."""
-        return any(_is(muted, account) for muted in self.deed.muted)
-
-    def is_out(self, account: Account) -> bool:
-        """Whether this account may not be there."""
-        return any(_is(out, account) for out in self.deed.out)
-
-    def has(self, account: Account) -> bool:
-        """Whether the account has a seat."""
-        return any(seat.account.key == account.key for seat in self.seats)
-
-    def is_away(self, account: Account) -> bool:
-        """Whether this member's connection is lost, from whatever place he came."""
-        return all(seat.away for seat in self.seats if _is(seat.account, account))
-
-    def __len__(self) -> int:
-        return len({seat.account.key for seat in self.seats})
-
-    def staying(self) -> int:
-        """How many are there whom nobody asked to go."""
-        return len({seat.account.key for seat in self.seats if not seat.removed})
-
-    def push(self, encoded: bytes) -> None:
-        """Hand a frame to every live seat. No await: all members see one order."""
-        for seat in self.seats:
-            if seat.live and not seat.reader.push(encoded, 1):
-                self._lags(seat)
-
-    def push_lines(self, encoded: bytes, first: int, last: int) -> None:
-        """Hand the lines of a batch, from one seq to another, to every live seat."""
-        self.last_seq, frames = last, last - first + 1
-        for seat in self.seats:
-            if not seat.live:
-                continue
-            if seat.reader.push_now(encoded, frames):
-                seat.seen = last
-            else:
-                self._lags(seat)
-
-    def _lags(self, seat: Seat) -> None:
-        seat.live = False
-        seat.lagged()
 
 
 class Rooms:
@@ -324,7 +135,7 @@ class Rooms:
             raise UserError(f"The chat room {room.id} was closed.")
         if seat.removed:
             raise UserError(f"You were removed from chat room {room.id}.")
-        first = not any(other.announced for other in room.seats if _same(other, seat))
+        first = not any(other.announced for other in room.seats if other.is_of(seat.account))
         seat.announced = True
         if first and len(room.seats) > 1:
             self._emit(room, Joined(room.id, seat.account.name, len(room)))
@@ -360,12 +171,12 @@ class Rooms:
     def away(self, room: Room, seat: Seat) -> None:
         """Tell that a member's connection was lost; he keeps his seat for now."""
         seat.live, seat.away = False, True
-        if seat.announced and not _is_there(room, seat):
+        if seat.announced and not room.is_there(seat):
             self._emit(room, Away(room.id, seat.account.name))
 
     def back(self, room: Room, seat: Seat, seen: int) -> None:
         """Tell that a member is there again, who has the lines up to `seen`; he gets the rest."""
-        if seat.announced and not _is_there(room, seat):
+        if seat.announced and not room.is_there(seat):
             self._emit(room, Back(room.id, seat.account.name))
         seat.away = False
         seat.seen = max(seat.since, min(seat.seen, seen))
@@ -394,7 +205,7 @@ class Rooms:
         """
         kept = "muted" if verb in ("mute", "unmute") else "out"
         listed: tuple[Account, ...] = getattr(room.deed, kept)
-        rest = tuple(account for account in listed if not _is(account, whom))
+        rest = tuple(account for account in listed if not is_same(account, whom))
         begins = verb in ("mute", "kick")
         if begins == (len(rest) < len(listed)):
             raise UserError(f"That is so already for {whom.name}.")
@@ -402,7 +213,7 @@ class Rooms:
             raise UserError(f"No room does this to more than {MAX_RULED} people.")
         changed = {kept: (*rest, whom) if begins else rest}
         self._rewrite(room, msgspec.structs.replace(room.deed, **changed))
-        leaving = [seat for seat in room.seats if verb == "kick" and _is(seat.account, whom)]
+        leaving = [seat for seat in room.seats if verb == "kick" and is_same(seat.account, whom)]
         for seat in leaving:
             seat.removed = True
         self._emit(room, Ruled(room.id, verb, whom.name, by.name, room.staying(), mid))
@@ -476,7 +287,7 @@ class Rooms:
         if room.closed:
             self._forget_lines(room)
             return
-        stays = any(other.announced for other in room.seats if _same(other, seat))
+        stays = any(other.announced for other in room.seats if other.is_of(seat.account))
         if self._resting or stays or not seat.announced:
             return
         if not seat.removed:  # everybody heard that he was
@@ -490,7 +301,7 @@ class Rooms:
         self._rewrite(room, msgspec.structs.replace(room.deed, owner=heir))
         self._emit(room, Handed(room.id, heir.name))
         for seat in room.seats:
-            if _is(seat.account, heir):
+            if is_same(seat.account, heir):
                 seat.promoted()
 
     def _emit(self, room: Room, event: Event) -> None:
@@ -516,17 +327,3 @@ def _sayable(room: Room, author: Account, words: str) -> str:
     if text.size(words) > MAX_LINE:
         raise UserError(f"A line has at most {MAX_LINE} bytes.")
     return text.clean(words)
-
-
-def _is_there(room: Room, seat: Seat) -> bool:
-    """Whether somebody is in the room and connected, from whatever place."""
-    return any(not other.away for other in room.seats if _same(other, seat))
-
-
-def _is(one: Account, other: Account) -> bool:
-    # By id too: a name may have changed hands.
-    return (one.key, one.id) == (other.key, other.id)
-
-
-def _same(one: Seat, other: Seat) -> bool:
-    return one.account.key == other.account.key

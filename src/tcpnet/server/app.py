@@ -1,21 +1,17 @@
 """The composition root: everything of a hub, put together and taken apart."""
 
 import asyncio
-import errno
 import logging
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any
 
 from tcpnet.broker import backup
 from tcpnet.broker.base import Broker
-from tcpnet.broker.embedded import EmbeddedBroker
-from tcpnet.broker.memory import MemoryBroker
 from tcpnet.chat.accounts import Accounts
 from tcpnet.chat.bans import Bans
 from tcpnet.chat.guessing import Guesses
@@ -31,36 +27,23 @@ from tcpnet.chat.proxykeys import ProxyKeys
 from tcpnet.chat.retention import Retention
 from tcpnet.chat.rooms import Rooms
 from tcpnet.config import Settings, data_dir
-from tcpnet.errors import BrokerError, ConfigError
-from tcpnet.lock import FolderLock
+from tcpnet.errors import BrokerError
 from tcpnet.net import keys
-from tcpnet.net.connection import Connection
 from tcpnet.net.keys import Identity
-from tcpnet.net.limits import Doorway
 from tcpnet.net.pulse import Pulse
 from tcpnet.net.reach import reachable
-from tcpnet.net.tcp import Accept, Listener
-from tcpnet.protocol.items import Bye, FromClient
 from tcpnet.proxy.fetcher import Fetcher
-from tcpnet.proxy.guard import Guard, Network, network
-from tcpnet.proxy.pages import Limits, PageStore
-from tcpnet.proxy.port.exchange import PROBE
-from tcpnet.proxy.port.listener import ProxyPort
-from tcpnet.proxy.port.service import Service
+from tcpnet.proxy.guard import Guard
+from tcpnet.proxy.pages import PageStore
 from tcpnet.proxy.proxy import WebProxy
-from tcpnet.server import announcing, control, wording
+from tcpnet.server import announcing, control, ports, stores, wording
 from tcpnet.server.community import Community
-from tcpnet.server.door import KeyedDoor, OpenDoor
+from tcpnet.server.entrance import Entrance
 from tcpnet.server.health import Health
 from tcpnet.server.lag import Lag
 from tcpnet.server.menu import offered
 from tcpnet.server.operating import Operating
-from tcpnet.server.people import run_session
-from tcpnet.server.porch import Porch
 from tcpnet.server.tasks import Spawn, owned
-
-# People who are told at once why they cannot come in; more are hung up on without a word.
-_FAREWELLS: Final = 256
 
 _log = logging.getLogger(__name__)
 
@@ -86,16 +69,16 @@ async def running(
     """
     offered(settings.menu.hidden)  # or everybody would be told of a wrong setting
     async with AsyncExitStack() as house:
-        listener = house.enter_context(await _bound(settings))
-        port = await _bound_port(settings)
+        listener = house.enter_context(await ports.bound(settings))
+        port = await ports.bound_proxy_port(settings)
         addresses = port.addresses if port else ()
         if port:
             house.callback(port.close)
-        broker = await house.enter_async_context(_broker(settings))
-        guard = Guard(_networks("proxy.allow", settings.proxy.allow))
+        broker = await house.enter_async_context(stores.opened(settings))
+        guard = Guard(ports.networks("proxy.allow", settings.proxy.allow))
         guard.own_ports.update(number for _, number in (*listener.addresses, *addresses))
         origins = await house.enter_async_context(fetcher(guard))
-        pages = await house.enter_async_context(await _pages(settings, broker, house))
+        pages = await house.enter_async_context(await stores.page_store(settings, broker, house))
         web = await house.enter_async_context(WebProxy(pages, origins))
         later = Later()
         house.push_async_callback(later.finish)
@@ -116,7 +99,7 @@ async def running(
         house.callback(listener.close)  # nobody comes in while the sessions end
         house.callback(community.rooms.rest)
         house.callback(health.ends)
-        accept = _door(settings, community, sessions)
+        accept = Entrance(settings, community, sessions).accept
         limits = settings.limits
         await listener.open(
             pulse,
@@ -126,7 +109,7 @@ async def running(
             max_frame=limits.frame_bytes,
         )
         if port:
-            service = _service(settings, community)
+            service = ports.proxy_service(settings, community)
             await house.enter_async_context(port.serving(service, pages))
         if settings.discovery.announce:
             keepers(_announced(settings, listener.addresses, community.identity))
@@ -164,43 +147,6 @@ async def _forgetting(
     )
 
 
-@asynccontextmanager
-async def _broker(settings: Settings) -> AsyncIterator[Broker]:
-    if settings.server.ephemeral:
-        yield MemoryBroker()
-        return
-    folder = data_dir(settings)
-    with FolderLock(folder, "data directory"):
-        async with EmbeddedBroker.open(folder) as broker:
-            yield broker
-
-
-async def _pages(settings: Settings, broker: Broker, house: AsyncExitStack) -> PageStore:
-    """The store of pages, sealed with a key of this hub."""
-    folder = Path(settings.server.cache_dir)
-    if settings.server.ephemeral and settings.server.cache_dir == Settings().server.cache_dir:
-        folder = Path(house.enter_context(TemporaryDirectory(prefix="tcpnet-"))) / "cache"
-    key = await broker.claim("hub", "cache-key", secrets.token_hex(32))
-    limits = settings.cache
-    return PageStore(
-        folder,
-        bytes.fromhex(key),
-        Limits(
-            disk=limits.max_bytes,
-            pages=limits.max_files,
-            page=limits.max_page_bytes,
-            memory=limits.memory_bytes,
-        ),
-    )
-
-
-def _networks(setting: str, texts: Iterable[str]) -> list[Network]:
-    try:
-        return [network(text) for text in texts]
-    except ValueError as error:
-        raise ConfigError(f"{setting}: {error}") from error
-
-
 async def _community(
     settings: Settings,
     broker: Broker,
@@ -227,7 +173,7 @@ async def _community(
     await proxy_keys.load()
     limits = settings.accounts
     return Community(
-        identity=_identity(settings),
+        identity=stores.identity(settings),
         settings=settings,
         accounts=accounts,
         presence=Presence(),
@@ -297,88 +243,3 @@ async def _announced(
         return
     port = listening[0][1]
     await announcing.announce(announcing.Notice(name, tuple(where), port, identity.fingerprint))
-
-
-def _identity(settings: Settings) -> Identity:
-    """The key and certificate that the hub proves itself with."""
-    server = settings.server
-    if server.tls_cert:
-        return keys.given(Path(server.tls_cert), Path(server.tls_key) if server.tls_key else None)
-    return keys.passing() if server.ephemeral else keys.own(data_dir(settings))
-
-
-def _door(settings: Settings, community: Community, spawn: Spawn) -> Accept:
-    limits = settings.limits
-    doorway = Doorway(
-        limits.connections, limits.connections_per_address, limits.new_connections_per_second
-    )
-    clock = asyncio.get_running_loop().time
-    farewells = 0
-
-    def refuse(connection: Connection[FromClient], words: str, retry: int | None) -> None:
-        nonlocal farewells
-        connection.pause()
-        if farewells >= _FAREWELLS:  # a flood of callers costs no more than so many tasks
-            connection.abort()
-            return
-        farewells += 1
-        bye = Bye(reason=words, kind="refused", retry=retry)
-        spawn(connection.close(bye)).add_done_callback(said)
-
-    def said(_: asyncio.Task[None]) -> None:
-        nonlocal farewells
-        farewells -= 1
-
-    def accept(connection: Connection[FromClient]) -> None:
-        address = connection.peer
-        if ban := community.bans.of_address(address):
-            community.note_limit("bans", address)
-            refuse(connection, str(ban), None)
-            return
-        if why := doorway.refusal(address, clock()):
-            community.note_limit(why.limit, address)
-            refuse(connection, why.words, 10)
-            return
-        doorway.enter(address)
-        session = spawn(run_session(connection, community))
-        session.add_done_callback(lambda _: doorway.leave(address))
-
-    return accept
-
-
-def _service(settings: Settings, community: Community) -> Service:
-    """What the proxy port works with."""
-    proxy = settings.proxy
-    doorway = Doorway(proxy.connections, proxy.connections_per_address)
-    clients = _networks("proxy.clients", proxy.clients)
-    entrance = (clients, doorway, community.bans)
-    people = (community.proxy_keys, community.habits, community.guesses)
-    door = KeyedDoor(*entrance, *people) if proxy.require_login else OpenDoor(*entrance)
-    porch = Porch(asks_for_names=proxy.require_login, probe=PROBE)
-    return Service(
-        community.web, door, porch.page, community.origins.connect, frozenset(proxy.connect_ports)
-    )
-
-
-async def _bound(settings: Settings) -> Listener:
-    """Take the port before anything else is touched."""
-    with _telling(settings.server.host, settings.server.port):
-        return await Listener.bind(settings.server.host, settings.server.port)
-
-
-async def _bound_port(settings: Settings) -> ProxyPort | None:
-    """Take the proxy port, if there is to be one."""
-    if isinstance(settings.proxy.port, str):
-        return None
-    with _telling(settings.server.host, settings.proxy.port):
-        return await ProxyPort.bind(settings.server.host, settings.proxy.port)
-
-
-@contextmanager
-def _telling(host: str, port: int) -> Iterator[None]:
-    """Say in words why a port cannot be had."""
-    try:
-        yield
-    except OSError as error:
-        why = "it is in use already" if error.errno == errno.EADDRINUSE else error.strerror
-        raise ConfigError(f"cannot listen at {host}/{port}: {why}") from error

@@ -3,7 +3,8 @@
 from typing import Final
 
 from tcpnet.chat.accounts import Account
-from tcpnet.chat.rooms import Room, Verb
+from tcpnet.chat.events import Verb
+from tcpnet.chat.room import Room
 from tcpnet.errors import UserError
 from tcpnet.server.community import Community
 from tcpnet.server.session import Answer, Session

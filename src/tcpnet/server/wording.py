@@ -3,7 +3,7 @@
 from typing import Final, assert_never
 
 from tcpnet.broker.base import Record
-from tcpnet.chat.rooms import (
+from tcpnet.chat.events import (
     Away,
     Back,
     Closed,

@@ -9,22 +9,10 @@ import pytest
 from tcpnet.broker.base import Record
 from tcpnet.broker.memory import MemoryBroker
 from tcpnet.chat.accounts import Account
+from tcpnet.chat.events import Away, Back, Closed, Event, Handed, Joined, Left, Line, Ruled
 from tcpnet.chat.later import Later
-from tcpnet.chat.rooms import (
-    MAX_RULED,
-    Away,
-    Back,
-    Closed,
-    Event,
-    Handed,
-    Joined,
-    Left,
-    Line,
-    Room,
-    Rooms,
-    Ruled,
-    Seat,
-)
+from tcpnet.chat.room import Room, Seat
+from tcpnet.chat.rooms import MAX_RULED, Rooms
 from tcpnet.errors import BrokerError, UserError
 
 ANN = Account(name="Ann", id=10_001, key="ann")

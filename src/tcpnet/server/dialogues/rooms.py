@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from tcpnet.chat.places import Place
-from tcpnet.chat.rooms import Room, Seat
+from tcpnet.chat.room import Room, Seat
 from tcpnet.errors import BrokerError, UserError
 from tcpnet.server import moderation, wording
 from tcpnet.server.community import Community

@@ -1,0 +1,146 @@
+"""One room: what is kept of it, and the seats of those who are in it now."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from msgspec import Struct
+
+from tcpnet.broker.base import Following
+from tcpnet.chat.accounts import Account
+
+
+def _ignored() -> None:
+    """Take note of nothing."""
+
+
+class Reader(Protocol):
+    """Takes frames that were encoded for everybody, or refuses them; never waits."""
+
+    def push(self, lines: bytes, frames: int) -> bool:
+        """Take frames, so many; what is pushed in one turn may leave together."""
+        ...
+
+    def push_now(self, lines: bytes, frames: int) -> bool:
+        """Take frames to which nothing is added in this turn."""
+        ...
+
+
+@dataclass(eq=False, slots=True)
+class Seat:
+    """One member in one room. Only `drained` waits.
+
+    `reader` takes what everybody gets; `lagged` is told of its first refusal: from
+    then on the seat is no longer `live` and gets nothing until it caught up from the log, where
+    `seen` is the last line it had, and `since` the last one before it came. `dismiss` asks the
+    member to go, `promoted` tells that the room became his.
+    """
+
+    account: Account
+    reader: Reader
+    drained: Callable[[], Awaitable[None]]
+    lagged: Callable[[], None]
+    dismiss: Callable[[], None]
+    promoted: Callable[[], None] = _ignored
+    since: int = 0
+    seen: int = 0
+    live: bool = False
+    away: bool = False
+    announced: bool = False
+    removed: bool = False
+
+    def is_of(self, account: Account) -> bool:
+        """Whether it is this account that sits here."""
+        return self.account.key == account.key
+
+
+class Deed(Struct, frozen=True):
+    """What of a room is kept: `hours_empty` counts hours on which the hub ran.
+
+    `muted` may not speak, `out` may not be there.
+    """
+
+    id: str
+    log: str
+    owner: Account
+    hours_empty: int = 0
+    muted: tuple[Account, ...] = ()
+    out: tuple[Account, ...] = ()
+
+
+@dataclass(eq=False, slots=True)
+class Room:
+    """A topic: what is published to its log goes to every seat, in one order for all."""
+
+    deed: Deed
+    following: Following | None = None
+    seats: dict[Seat, None] = field(default_factory=dict)
+    last_seq: int = 0
+    closed: bool = False
+
+    @property
+    def id(self) -> str:
+        """The id as its creator wrote it."""
+        return self.deed.id
+
+    @property
+    def owner(self) -> Account:
+        """Who may close the room."""
+        return self.deed.owner
+
+    def is_owner(self, account: Account) -> bool:
+        """Whether this account may close the room."""
+        return is_same(self.deed.owner, account)
+
+    def is_muted(self, account: Account) -> bool:
+        """Whether this account may not speak."""
+        return any(is_same(muted, account) for muted in self.deed.muted)
+
+    def is_out(self, account: Account) -> bool:
+        """Whether this account may not be there."""
+        return any(is_same(out, account) for out in self.deed.out)
+
+    def is_there(self, member: Seat) -> bool:
+        """Whether somebody is in the room and connected, from whatever place."""
+        return any(not seat.away for seat in self.seats if seat.is_of(member.account))
+
+    def has(self, account: Account) -> bool:
+        """Whether the account has a seat."""
+        return any(seat.is_of(account) for seat in self.seats)
+
+    def is_away(self, account: Account) -> bool:
+        """Whether this member's connection is lost, from whatever place he came."""
+        return all(seat.away for seat in self.seats if is_same(seat.account, account))
+
+    def __len__(self) -> int:
+        return len({seat.account.key for seat in self.seats})
+
+    def staying(self) -> int:
+        """How many are there whom nobody asked to go."""
+        return len({seat.account.key for seat in self.seats if not seat.removed})
+
+    def push(self, encoded: bytes) -> None:
+        """Hand a frame to every live seat. No await: all members see one order."""
+        for seat in self.seats:
+            if seat.live and not seat.reader.push(encoded, 1):
+                self._lags(seat)
+
+    def push_lines(self, encoded: bytes, first: int, last: int) -> None:
+        """Hand the lines of a batch, from one seq to another, to every live seat."""
+        self.last_seq, frames = last, last - first + 1
+        for seat in self.seats:
+            if not seat.live:
+                continue
+            if seat.reader.push_now(encoded, frames):
+                seat.seen = last
+            else:
+                self._lags(seat)
+
+    def _lags(self, seat: Seat) -> None:
+        seat.live = False
+        seat.lagged()
+
+
+def is_same(one: Account, other: Account) -> bool:
+    """Whether these are one account: by id too, for a name may have changed hands."""
+    return (one.key, one.id) == (other.key, other.id)

@@ -1,0 +1,56 @@
+"""Who comes in: the hub's door for people."""
+
+import asyncio
+from typing import Final
+
+from tcpnet.config import Settings
+from tcpnet.net.connection import Connection
+from tcpnet.net.limits import Doorway
+from tcpnet.protocol.items import Bye, FromClient
+from tcpnet.server.community import Community
+from tcpnet.server.people import run_session
+from tcpnet.server.tasks import Spawn
+
+# People who are told at once why they cannot come in; more are hung up on without a word.
+_FAREWELLS: Final = 256
+
+
+class Entrance:
+    """Lets people in, counts them, and tells others why not."""
+
+    def __init__(self, settings: Settings, community: Community, spawn: Spawn) -> None:
+        limits = settings.limits
+        self._doorway = Doorway(
+            limits.connections, limits.connections_per_address, limits.new_connections_per_second
+        )
+        self._community = community
+        self._spawn = spawn
+        self._clock = asyncio.get_running_loop().time
+        self._farewells = 0
+
+    def accept(self, connection: Connection[FromClient]) -> None:
+        """Begin a session over a new connection, or end it."""
+        address = connection.peer
+        if ban := self._community.bans.of_address(address):
+            self._community.note_limit("bans", address)
+            self._refuse(connection, str(ban), None)
+            return
+        if why := self._doorway.refusal(address, self._clock()):
+            self._community.note_limit(why.limit, address)
+            self._refuse(connection, why.words, 10)
+            return
+        self._doorway.enter(address)
+        session = self._spawn(run_session(connection, self._community))
+        session.add_done_callback(lambda _: self._doorway.leave(address))
+
+    def _refuse(self, connection: Connection[FromClient], words: str, retry: int | None) -> None:
+        connection.pause()
+        if self._farewells >= _FAREWELLS:  # a flood of callers costs no more than so many tasks
+            connection.abort()
+            return
+        self._farewells += 1
+        bye = Bye(reason=words, kind="refused", retry=retry)
+        self._spawn(connection.close(bye)).add_done_callback(self._said)
+
+    def _said(self, _: asyncio.Task[None]) -> None:
+        self._farewells -= 1

@@ -1,0 +1,63 @@
+"""The ports of a hub: taken before anything else is touched."""
+
+import errno
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from tcpnet.config import Settings
+from tcpnet.errors import ConfigError
+from tcpnet.net.limits import Doorway
+from tcpnet.net.tcp import Listener
+from tcpnet.proxy.guard import Network, network
+from tcpnet.proxy.port.exchange import PROBE
+from tcpnet.proxy.port.listener import ProxyPort
+from tcpnet.proxy.port.service import Service
+from tcpnet.server.community import Community
+from tcpnet.server.door import KeyedDoor, OpenDoor
+from tcpnet.server.porch import Porch
+
+
+async def bound(settings: Settings) -> Listener:
+    """Take the port before anything else is touched."""
+    with _telling(settings.server.host, settings.server.port):
+        return await Listener.bind(settings.server.host, settings.server.port)
+
+
+async def bound_proxy_port(settings: Settings) -> ProxyPort | None:
+    """Take the proxy port, if there is to be one."""
+    if isinstance(settings.proxy.port, str):
+        return None
+    with _telling(settings.server.host, settings.proxy.port):
+        return await ProxyPort.bind(settings.server.host, settings.proxy.port)
+
+
+@contextmanager
+def _telling(host: str, port: int) -> Iterator[None]:
+    """Say in words why a port cannot be had."""
+    try:
+        yield
+    except OSError as error:
+        why = "it is in use already" if error.errno == errno.EADDRINUSE else error.strerror
+        raise ConfigError(f"cannot listen at {host}/{port}: {why}") from error
+
+
+def proxy_service(settings: Settings, community: Community) -> Service:
+    """What the proxy port works with."""
+    proxy = settings.proxy
+    doorway = Doorway(proxy.connections, proxy.connections_per_address)
+    clients = networks("proxy.clients", proxy.clients)
+    entrance = (clients, doorway, community.bans)
+    people = (community.proxy_keys, community.habits, community.guesses)
+    door = KeyedDoor(*entrance, *people) if proxy.require_login else OpenDoor(*entrance)
+    porch = Porch(asks_for_names=proxy.require_login, probe=PROBE)
+    return Service(
+        community.web, door, porch.page, community.origins.connect, frozenset(proxy.connect_ports)
+    )
+
+
+def networks(setting: str, texts: Iterable[str]) -> list[Network]:
+    """Read networks from their texts. Raises ConfigError naming the setting."""
+    try:
+        return [network(text) for text in texts]
+    except ValueError as error:
+        raise ConfigError(f"{setting}: {error}") from error
