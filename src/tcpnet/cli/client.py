@@ -96,6 +96,10 @@ def _parser() -> "ArgumentParser":
     )  # fmt: skip
     add("--find", action="store_true", help="list the hubs of this network, and do nothing else")
     add("--state-dir", dest="state-dir", metavar="DIR", help="where the keys of hubs are kept")
+    add(
+        "--password-file", dest="password-file", metavar="FILE",
+        help="answer the password that the hub asks at the door with the first line of this",
+    )  # fmt: skip
     add("--config", metavar="FILE", help="settings file (TOML), instead of the usual one")
     add("--log", metavar="FILE", help="write what happens to the connection here")
     add(

@@ -11,10 +11,12 @@ from typing import Final, TextIO
 
 from msgspec.structs import replace
 
+from tcpnet.client import password
 from tcpnet.client.address import Address
 from tcpnet.client.known_hubs import NAME, KnownHubs
 from tcpnet.client.link import Link, Listener
 from tcpnet.client.ndjson import REFUSED_INPUT, Ndjson
+from tcpnet.client.password import Doorman
 from tcpnet.client.plain import Plain
 from tcpnet.client.screen import Screen, State
 from tcpnet.client.settings import Settings, state_folder
@@ -43,7 +45,7 @@ async def live(
 ) -> State:
     """Talk with the hub until it is over; how that came about. `settings.mode` is the view.
 
-    The hub is dialled while the view is still being loaded.
+    The hub is dialled while the view is still being loaded. Raises ConfigError.
     """
     watched = settings.mode in ("full", "inline")
     screen = Screen(str(address), name)
@@ -62,6 +64,8 @@ async def live(
         tries=(None if watched else TRIES) if settings.reconnect else 0,
         trace=record.sent if record else None,
     )
+    if settings.password_file:
+        listeners.append(Doorman(password.read(settings.password_file), screen, link))
     with _signals(link):
         async with asyncio.TaskGroup() as group:
             group.create_task(link.run())

@@ -37,6 +37,8 @@ class Settings(Struct, frozen=True, rename="kebab"):
     """Talk to a hub elsewhere that does not encrypt."""
     state_dir: str = ""
     """Where the keys of hubs are kept; empty for the usual place."""
+    password_file: str = ""
+    """Its first line answers the password asked before the hub lets the person in."""
     log: str = ""
     trace: str = ""
     answers: tuple[str, ...] = ()
