@@ -202,8 +202,9 @@ class Town:
         return [await self.person(name) for name in names]
 
     async def close(self) -> None:
-        """Hang up for everybody."""
-        connections = [person.connection for person in self._people if person.connection]
+        """Hang up for everybody who came so far."""
+        people, self._people = self._people, []
+        connections = [person.connection for person in people if person.connection]
         await asyncio.gather(*(connection.close() for connection in connections))
 
 
