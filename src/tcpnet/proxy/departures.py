@@ -26,6 +26,7 @@ from tcpnet.proxy.storing import (
     outdates,
     stored,
 )
+from tcpnet.proxy.urls import origin
 
 log = logging.getLogger(__name__)
 
@@ -217,7 +218,8 @@ class Departures:
 
 def _report(flight: Flight, error: Exception) -> None:
     """Log what nobody is there to be told."""
-    details = {"url": flight.request.url, "error": str(error)}
+    # Not the whole address: there may be a token in it.
+    details = {"site": origin(flight.request.url), "error": str(error)}
     if isinstance(error, FetchError):
         log.info("page not fetched", extra=details)
     else:

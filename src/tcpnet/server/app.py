@@ -228,6 +228,7 @@ async def _measured(
     text = metrics.Metrics(figures).text
     serving = probe.answering(where.host, where.port, text, metrics.CONTENT_TYPE, health.flaws)
     address = await house.enter_async_context(serving)
+    community.origins.guard.own_ports.add(address[1])
     spawn(lag.watch())
     return address
 

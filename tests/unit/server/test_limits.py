@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from tests.hub import town
+from tests.hub import PATIENCE, town
 from tests.wire import Wire, hello
 
 
@@ -113,3 +113,24 @@ async def test_callers_who_are_refused_are_told_and_logged_once(
         assert [r.message for r in caplog.records].count("a limit was reached") == 1
         for caller in callers:
             await caller.close()
+
+
+async def test_old_lines_of_a_room_go_while_the_hub_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever joins sees those that are left; the room goes on with the numbers it had."""
+    monkeypatch.setattr("tcpnet.chat.retention.INTERVAL", 0)
+    async with town(rooms={"keep_lines": 3}) as hub:
+        ann = await hub.person("ann")
+        await ann.enters_room("den", new=True)
+        for number in range(1, 8):
+            ann.types(f"line {number}")
+        await ann.sees("line 7")
+        rooms = hub.hub.community.rooms
+        [room] = rooms
+        async with asyncio.timeout(PATIENCE):
+            while len(await rooms._broker.history(room.deed.log, limit=9)) > 3:
+                await ann.settled()
+
+        bob = await hub.person("bob")
+        await bob.enters_room("den")
+        shown = [words for words in bob.messages("chat") if words.startswith("(earlier)")]
+        assert shown == [f"(earlier) ann> line {number}" for number in (5, 6, 7)]

@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -210,3 +212,14 @@ def test_every_figure_is_explained_to_operators() -> None:
     page = PAGE.read_text("utf-8")
 
     assert [name for name in metrics.NAMES if f"| `{name}` |" not in page] == []
+
+
+def test_what_only_some_hubs_want_is_loaded_for_them_alone() -> None:
+    """A hub without figures and without an announcement starts without their packages."""
+    code = "import sys, tcpnet.server.app; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert "tcpnet.server.app" in loaded.stdout.split()
+    assert not {"prometheus_client", "aiohttp.web", "zeroconf"} & set(loaded.stdout.split())
