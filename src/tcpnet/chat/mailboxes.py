@@ -1,6 +1,7 @@
 """Direct messages: kept until their owner has read them."""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
+from functools import partial
 from typing import Final
 
 from tcpnet import text
@@ -84,12 +85,12 @@ class Mailboxes:
 
     def follow(self, owner: Account, arrived: Callable[[Record], None]) -> Following:
         """Call for each message as it becomes durable, until the following is closed."""
+        return self._broker.follow(_box(owner), partial(_each, arrived))
 
-        def each(records: Sequence[Record]) -> None:
-            for record in records:
-                arrived(record)
 
-        return self._broker.follow(_box(owner), each)
+def _each(arrived: Callable[[Record], None], records: Sequence[Record]) -> None:
+    for record in records:
+        arrived(record)
 
 
 def _box(owner: Account) -> str:

@@ -31,25 +31,32 @@ class Presence:
     @contextmanager
     def entering(self, name: str) -> Iterator[None]:
         """Hold a name from now until the block ends, alone or beside others who prove it."""
-        key = names.key(name)
-        self._held[key] += 1
+        self.enter(name)
         try:
             yield
         finally:
-            self._held[key] -= 1
-            if not self._held[key]:
-                del self._held[key]
+            self.leave(name)
 
-    @contextmanager
-    def shown(self, account: Account) -> Iterator[None]:
-        """List an account for the length of the block."""
+    def enter(self, name: str) -> None:
+        """Hold a name until `leave`, alone or beside others who prove it."""
+        self._held[names.key(name)] += 1
+
+    def leave(self, name: str) -> None:
+        """Give back a name that was held once more."""
+        key = names.key(name)
+        self._held[key] -= 1
+        if not self._held[key]:
+            del self._held[key]
+
+    def show(self, account: Account) -> None:
+        """List an account until `hide`."""
         _, places = self._shown.get(account.key, (account, 0))
         self._shown[account.key] = account, places + 1
-        try:
-            yield
-        finally:
-            _, places = self._shown[account.key]
-            if places == 1:
-                del self._shown[account.key]
-            else:
-                self._shown[account.key] = account, places - 1
+
+    def hide(self, account: Account) -> None:
+        """Take back that an account was listed once."""
+        _, places = self._shown[account.key]
+        if places == 1:
+            del self._shown[account.key]
+        else:
+            self._shown[account.key] = account, places - 1

@@ -10,15 +10,15 @@ OPTION: Final = "Your option <enter a number>: "
 
 async def choose(session: Session, rows: Collection[int]) -> int:
     """Ask for the number of a row until it is one of these."""
-    last = max(rows)
-    complete = len(rows) == last
-    wanted = f"a number from 1 to {last}" if complete else "a number that the menu has"
     while True:
         answer = await session.ask(OPTION, key="option_selected", res_type="int", local=True)
         typed = answer.text.strip()
         # ASCII digits only: `isdecimal` takes those of every script.
         if typed.isascii() and typed.isdecimal() and len(typed) < 9 and int(typed) in rows:
             return int(typed)
+        last = max(rows)
+        complete = len(rows) == last
+        wanted = f"a number from 1 to {last}" if complete else "a number that the menu has"
         session.tell(f"Please enter {wanted}.", kind="error")
 
 

@@ -40,8 +40,7 @@ class Entrance:
             self._refuse(connection, why.words, 10)
             return
         self._doorway.enter(address)
-        session = self._spawn(run_session(connection, self._community))
-        session.add_done_callback(lambda _: self._doorway.leave(address))
+        self._spawn(run_session(connection, self._community, self._doorway.leave))
 
     def _refuse(self, connection: Connection[FromClient], words: str, retry: int | None) -> None:
         connection.pause()

@@ -1,5 +1,6 @@
 """The menu: one table, and the loop that offers it."""
 
+import functools
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Final
@@ -52,11 +53,18 @@ def offered(hidden: Collection[int]) -> dict[int, Option]:
     return {number: row for number, row in enumerate(MENU, 1) if number not in hidden}
 
 
+@functools.lru_cache(maxsize=1)
+def _shown(hidden: tuple[int, ...]) -> tuple[dict[int, Option], str]:
+    """The rows and their text, one of each for everybody."""
+    rows = offered(hidden)
+    return rows, HEADING + "".join(f"{number}. {row.title}\n" for number, row in rows.items())
+
+
 async def main_menu(session: Session, community: Community, first: Dialogue | None = None) -> None:
     """Offer the options until the person disconnects; `first` is done before."""
-    rows = offered(community.settings.menu.hidden)
-    text = HEADING + "".join(f"{number}. {row.title}\n" for number, row in rows.items())
+    rows, text = _shown(tuple(community.settings.menu.hidden))
     run = first
+    del first
     while True:
         try:
             if run is not None:

@@ -3,6 +3,7 @@
 import logging
 import secrets
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -13,6 +14,7 @@ from tcpnet.net.limits import Bucket
 from tcpnet.protocol.items import Bye, FromClient, Resume
 from tcpnet.server.community import Community
 from tcpnet.server.dialogues import login, rooms
+from tcpnet.server.holdings import Holdings
 from tcpnet.server.menu import Dialogue, main_menu
 from tcpnet.server.session import Dismissed, Quit, Session
 
@@ -22,15 +24,20 @@ CLOSING: Final = Bye(reason="the hub is closing down", kind="closing", retry=1)
 _ELSEWHERE: Final = Bye(reason="you came back over another connection", kind="closing")
 
 
-async def run_session(connection: Connection[FromClient], community: Community) -> None:
-    """Talk with one person until either side has enough; the only bulkhead of the server."""
+async def run_session(
+    connection: Connection[FromClient], community: Community, left: Callable[[str], None]
+) -> None:
+    """Talk with one person until either side has enough; the only bulkhead of the server.
+
+    `left` is called with his address in the end.
+    """
     limits = community.settings.limits
     pace = Bucket(limits.replies_per_second, limits.reply_burst)
     session = Session(
         connection,
         pace,
         grace=limits.grace_seconds,
-        limited=lambda limit: community.note_limit(limit, connection.peer),
+        limited=community.note_limit,
     )
     began = time.monotonic()
     community.totals.began(connection)
@@ -46,23 +53,28 @@ async def run_session(connection: Connection[FromClient], community: Community) 
         )
     finally:
         _note_end(session, community, farewell, time.monotonic() - began)
-        await session.close(farewell)
+        try:
+            await session.close(farewell)
+        finally:
+            left(connection.peer)
 
 
 async def _talked(session: Session, community: Community) -> Bye:
     """The whole conversation; its last word."""
+    held = Holdings()
     try:
-        async with session.held():
+        async with session:
             hello = await login.greeted(session, community)
             if hello.resume and (former := _former(session, community, hello.resume, hello.id_key)):
                 welcome = login.welcome(former, community, resumed=True)
                 within = community.settings.limits.handshake_seconds
                 former.attach(session, hello.resume.rooms, welcome, within=within)
                 return _ELSEWHERE  # said over the connection that is left
-            async with login.logged_in(session, community, hello):
-                _note_start(session)
-                first = await _first(session, community, hello.resume)
-                await main_menu(session, community, first)
+            await login.log_in(session, community, hello, held)
+            _note_start(session)
+            first = await _first(session, community, hello.resume)
+            del hello  # it would stay as long as its person
+            await main_menu(session, community, first)
     except ProtocolError as error:
         return Bye(reason=str(error), kind="protocol")
     except SlowConsumer as error:
@@ -77,6 +89,8 @@ async def _talked(session: Session, community: Community) -> Bye:
         return Bye(reason=str(error), kind="refused")
     except BrokerError as error:
         return Bye(reason=str(error), kind="error", retry=5)
+    finally:
+        held.release()
     return Bye(reason="goodbye", kind="quit")
 
 

@@ -3,10 +3,10 @@
 import asyncio
 import secrets
 import ssl
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any, BinaryIO, Final, Protocol, Self
 
 import msgspec
@@ -81,7 +81,7 @@ class Standing(Protocol):
 class Session:
     """Telling never waits; asking does, and only for this one person.
 
-    `limited` is called with the setting that the person reached.
+    `limited` is called with the setting that the person reached, and his address.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Session:
         pace: Bucket,
         *,
         grace: float = 0,
-        limited: Callable[[str], None] = lambda _: None,
+        limited: Callable[[str, str], None] = lambda _setting, _address: None,
     ) -> None:
         self.id = secrets.token_hex(16)
         self.account = Account(name="", id=0, key="")
@@ -102,7 +102,7 @@ class Session:
         self._pace = pace
         self._limited = limited
         self._told_to_wait = False
-        self._waiting: deque[FromClient | None] = deque()
+        self._waiting: list[FromClient | None] = []  # an empty deque is 600 bytes
         self._arrival: asyncio.Future[None] | None = None
         self._question: Input | None = None
         self._standing: Standing | None = None
@@ -195,17 +195,26 @@ class Session:
         self._behind = True
         self._wake()
 
-    @asynccontextmanager
-    async def held(self) -> AsyncIterator[None]:
+    async def __aenter__(self) -> Self:
         """Run the block until it ends or the connection does.
 
         Raises what ended the connection: ConnectionLost, SlowConsumer or ProtocolError.
         """
+        if self._error:
+            raise self._error
+        self._cut = asyncio.timeout(None)
+        await self._cut.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._cut is not None, "it was entered"
         try:
-            async with asyncio.timeout(None) as self._cut:
-                if self._error:
-                    raise self._error
-                yield
+            await self._cut.__aexit__(kind, error, trace)
         except TimeoutError:
             if self._error is None:
                 raise
@@ -236,16 +245,22 @@ class Session:
 
     async def ask(self, message: str, *, key: str, res_type: str = "string", **more: Any) -> Answer:
         """Ask one question and wait for its answer."""
-        with self._asking(message, key=key, res_type=res_type, **more):
+        self._open(message, key=key, res_type=res_type, **more)
+        try:
             answer = await self._answer()
+        finally:
+            self._close_question()
         assert answer is not None, "a single question is never called off"
         return answer
 
     @contextmanager
     def lines(self, message: str = "", *, key: str, **more: Any) -> Iterator[AsyncIterator[Answer]]:
         """Keep a question open for the length of the block; its answers end with `call_off`."""
-        with self._asking(message, key=key, keep=True, **more):
+        self._open(message, key=key, keep=True, **more)
+        try:
             yield _Answers(self._answer)
+        finally:
+            self._close_question()
 
     @contextmanager
     def stands(self, standing: Standing) -> Iterator[None]:
@@ -356,7 +371,7 @@ class Session:
         """Wait for the person to come back, or end; called once by each connection."""
         if self._error is not None:
             return  # it ends already
-        self._limited(error.bound)
+        self._limited(error.bound, self.address)
         was_away = self.is_away
         if not self._attachment.lost(error):
             self._end(error)
@@ -384,22 +399,18 @@ class Session:
             self._attachment.send(self._question)
         self.fall_behind()
 
-    @contextmanager
-    def _asking(
-        self, message: str, *, key: str, res_type: str = "string", **more: Any
-    ) -> Iterator[None]:
+    def _open(self, message: str, *, key: str, res_type: str = "string", **more: Any) -> None:
         self._question = Input(
             message=message, res_key=key, res_type=res_type, id=self._new_id(), **more
         )
         if not self.is_away:  # who comes back is asked again
             self._attachment.send(self._question)
-        try:
-            yield
-        finally:
-            # What was answered too much belonged to this question and to no other.
-            self._question = None
-            self._waiting.clear()
-            self.connection.resume()
+
+    def _close_question(self) -> None:
+        # What was answered too much belonged to this question and to no other.
+        self._question = None
+        self._waiting.clear()
+        self.connection.resume()
 
     def _new_id(self) -> int:
         self._ids += 1
@@ -423,7 +434,7 @@ class Session:
             raise ProtocolError(f"question {question.id} has the key {question.res_key}")
         if not question.keep and self._waiting:
             return  # it was answered already
-        if not (self._listens and self._hears(reply)):
+        if not (question.keep and self._listens and self._hears(reply)):
             self._put(reply)
 
     @property
@@ -469,7 +480,7 @@ class Session:
     def _slow_down(self) -> None:
         if not self._told_to_wait:
             self._told_to_wait = True
-            self._limited("limits.replies_per_second")
+            self._limited("limits.replies_per_second", self.address)
             self.tell(_TOO_FAST, kind="notice")
 
     async def _next(self) -> FromClient | None:
@@ -485,7 +496,7 @@ class Session:
                 continue
             self._arrival = loop.create_future()
             await self._arrival
-        item = self._waiting.popleft()
+        item = self._waiting.pop(0)
         # Who asked for TLS is held back until it has begun.
         held = isinstance(item, items.Secure)
         if self.connection.paused and not held and len(self._waiting) <= MAX_WAITING // 2:

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 
 from tcpnet import text
 from tcpnet.broker.base import Record
@@ -14,6 +15,7 @@ from tcpnet.chat.rooms import MAX_LINE
 from tcpnet.errors import BrokerError, ProtocolError, UserError
 from tcpnet.protocol.items import PROTOCOL, Hello, Limits, Resume, Welcome
 from tcpnet.server.community import Community
+from tcpnet.server.holdings import Holdings
 from tcpnet.server.session import Quit, Session
 
 _log = logging.getLogger(__name__)
@@ -28,29 +30,27 @@ async def greeted(session: Session, community: Community) -> Hello:
     return hello
 
 
-@asynccontextmanager
-async def logged_in(session: Session, community: Community, hello: Hello) -> AsyncIterator[None]:
-    """Agree on a name, assign the id, and hold both for the length of the block."""
+async def log_in(session: Session, community: Community, hello: Hello, held: Holdings) -> None:
+    """Agree on a name, assign the id, and hold both."""
     session.agent = text.clip(text.clean(hello.agent), 64)
-    with ExitStack() as held:
-        async with _in_time(session, community, "login_seconds"):
-            await _named(session, community, hello, held)
-        token = new_token() if _wants_token(session, hello) else None
-        session.send(welcome(session, community, token=token))
-        async with _in_time(session, community, "handshake_seconds"):
-            await session.status()
-        if token:
-            # Not before the client has it: nobody could prove a name that a lost token owns.
-            await community.accounts.give_token(session.account, token, session.agent)
-            session.token = token
-        _deliver_mail(session, community, held)
-        held.enter_context(community.presence.shown(session.account))
-        if hello.resume is not None:
-            session.outlives()
-        if motd := community.settings.server.motd:
-            session.tell(text.clean_lines(motd).rstrip(), kind="notice")
-        await _tell_unread(session, community)
-        yield
+    async with _in_time(session, community, "login_seconds"):
+        await _named(session, community, hello, held)
+    token = new_token() if _wants_token(session, hello) else None
+    session.send(welcome(session, community, token=token))
+    async with _in_time(session, community, "handshake_seconds"):
+        await session.status()
+    if token:
+        # Not before the client has it: nobody could prove a name that a lost token owns.
+        await community.accounts.give_token(session.account, token, session.agent)
+        session.token = token
+    _deliver_mail(session, community, held)
+    community.presence.show(session.account)
+    held.keep(community.presence.hide, session.account)
+    if hello.resume is not None:
+        session.outlives()
+    if motd := community.settings.server.motd:
+        session.tell(text.clean_lines(motd).rstrip(), kind="notice")
+    await _tell_unread(session, community)
 
 
 @asynccontextmanager
@@ -66,22 +66,12 @@ async def _in_time(session: Session, community: Community, setting: str) -> Asyn
         raise ProtocolError("logging in took too long") from None
 
 
-@contextmanager
-def _findable(session: Session, community: Community) -> Iterator[None]:
-    """Let others find this session, to end it say, for the length of the block."""
-    community.sessions[session.id] = session
-    try:
-        yield
-    finally:
-        del community.sessions[session.id]
-
-
 async def leave(_session: Session, _community: Community) -> None:
     """Disconnect; what is durable stays for the next time."""
     raise Quit
 
 
-async def _named(session: Session, community: Community, hello: Hello, held: ExitStack) -> None:
+async def _named(session: Session, community: Community, hello: Hello, held: Holdings) -> None:
     """Ask until there is a name that this person may have."""
     wanted, session.token = hello.id_key, hello.token or ""
     while True:
@@ -91,14 +81,15 @@ async def _named(session: Session, community: Community, hello: Hello, held: Exi
             session.account, session.is_operator = claim.account, claim.operator
             await _go_on(session, community, hello.resume)
             # From here on whoever deletes the account finds the session; before, it is noticed.
-            held.enter_context(_findable(session, community))
-            held.callback(_note_left, session, community)
+            community.sessions[session.id] = session
+            held.keep(community.sessions.pop, session.id)
+            held.keep(_note_left, session, community)
             is_known = claim.seen == community.accounts.hour
             if not is_known or community.accounts.deletions != deletions:
                 await _note_seen(session, community)
             return
         except UserError as error:
-            held.close()
+            held.release()
             community.note_limit(error.bound, session.address)
             session.tell(str(error), kind="error")
         answer = await session.ask("Your id key (i.e your name): ", key="id_key")
@@ -129,7 +120,7 @@ async def _note_seen(session: Session, community: Community) -> None:
         _log.warning("not noted who came", extra={"error": str(error)})
 
 
-async def _claimed(session: Session, community: Community, wanted: str, held: ExitStack) -> Claim:
+async def _claimed(session: Session, community: Community, wanted: str, held: Holdings) -> Claim:
     name = names.person(wanted)
     if ban := community.bans.of_name(name) or community.bans.of_address(session.address):
         raise UserError(f"{ban}.")
@@ -141,18 +132,23 @@ async def _claimed(session: Session, community: Community, wanted: str, held: Ex
         if not (session.token and session.is_private and claim.knows(session.token)):
             session.token = ""
             await _prove(session, community, claim)
-        held.enter_context(community.presence.entering(name))
+        _hold_name(community, name, held)
         return claim
     # No await between the look and the entry: two people cannot have one free name.
     if community.presence.holds(name):
         raise UserError(f"The name {name} is in use. Please choose another one.")
-    held.enter_context(community.presence.entering(name))
+    _hold_name(community, name, held)
     if session.token and claim is None:
         session.tell(f"The name {name} had lapsed, with its mailbox.", kind="notice")
     session.token = ""
     if community.settings.accounts.require_password:
         return await _invited(session, community, name, claim)
     return claim or await community.accounts.take(name)
+
+
+def _hold_name(community: Community, name: str, held: Holdings) -> None:
+    community.presence.enter(name)
+    held.keep(community.presence.leave, name)
 
 
 async def _prove(session: Session, community: Community, claim: Claim) -> None:
@@ -253,15 +249,15 @@ def welcome(
     )
 
 
-def _deliver_mail(session: Session, community: Community, held: ExitStack) -> None:
+def _deliver_mail(session: Session, community: Community, held: Holdings) -> None:
     """Tell of mail as it comes, and take the read mark from what the client says it showed."""
+    following = community.mailboxes.follow(session.account, partial(_tell_of_mail, session))
+    held.keep(following.close)
+    session.seen = partial(community.mailboxes.saw, session.account)
 
-    def arrived(record: Record) -> None:
-        words = f"New message from {record.sender}."
-        session.tell(words, kind="notice", from_=record.sender)
 
-    held.enter_context(community.mailboxes.follow(session.account, arrived))
-    session.seen = lambda upto: community.mailboxes.saw(session.account, upto)
+def _tell_of_mail(session: Session, record: Record) -> None:
+    session.tell(f"New message from {record.sender}.", kind="notice", from_=record.sender)
 
 
 async def _tell_unread(session: Session, community: Community) -> None:
