@@ -1,5 +1,6 @@
 """What F1 shows: every key and every word, on one page."""
 
+from textwrap import wrap
 from typing import Final
 
 KEYS: Final = (
@@ -45,6 +46,12 @@ def help_text(
 
 def _table(rows: "tuple[tuple[str, str], ...] | list[tuple[str, str]]", width: int) -> list[str]:
     left = max(len(key) for key, _ in rows)
-    between = "\n" if width < _NARROW else "  "
-    shown = [f"{key if width < _NARROW else key.ljust(left)}{between}{what}" for key, what in rows]
-    return [f"  {row}".replace("\n", "\n    ") for row in shown]
+    lines = []
+    for key, what in rows:
+        if width < _NARROW:
+            lines.append(f"  {key}")
+            lines += wrap(what, max(width, 20), initial_indent=" " * 4, subsequent_indent=" " * 4)
+        else:
+            under = " " * (left + 4)
+            lines += wrap(what, width, initial_indent=f"  {key:<{left}}  ", subsequent_indent=under)
+    return lines

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tcpnet.client.address import Address
 from tcpnet.client.known_hubs import KnownHubs
@@ -20,10 +21,12 @@ from tcpnet.protocol.items import (
     Bye,
     FromServer,
     Hello,
+    Input,
     Ping,
     Pong,
     Print,
     Reply,
+    Resume,
     Secure,
     Status,
     Welcome,
@@ -244,6 +247,80 @@ async def test_the_person_can_ask_for_the_next_dial_now(hub: ScriptedHub) -> Non
         await ear.hears("lost")
         link.retry_now()
         await (await hub.caller()).lets_in()
+
+
+async def test_it_says_where_it_was(hub: ScriptedHub) -> None:
+    """The session, and the last line that it has of each room."""
+    ear = Ear()
+
+    async with linked(hub, ear):
+        first = await hub.caller()
+        greeting = await first.lets_in()
+        first.says(*(Print(message="", kind="chat", room="den", seq=seq) for seq in (7, 9, 8)))
+        await ear.hears(Print, times=3)
+        first.hangs_up()
+        again = await (await hub.caller()).lets_in()
+
+    assert greeting.resume == Resume(session="", rooms={})
+    assert again.resume == Resume(session="s", rooms={"den": 9})
+
+
+@pytest.mark.parametrize("resumed", [True, False])
+async def test_what_was_not_acknowledged_is_sent_again_where_the_session_goes_on(
+    resumed: bool, hub: ScriptedHub
+) -> None:
+    """Under its own mid, in order, and nothing of it to another session."""
+    ear = Ear()
+    one, two, three, last = (
+        Reply(res_key="key7", value=mid, id=7, mid=mid) for mid in ("one", "two", "three", "last")
+    )
+
+    async with linked(hub, ear) as (link, _):
+        first = await hub.caller()
+        await first.lets_in()
+        first.says(asks("", 7, keep=True))
+        await ear.hears(Input)
+        link.send(one)
+        link.send(two)
+        link.send(three)
+        first.says(Print(message="Nina> one", from_="Nina", mid="one"))
+        first.says(Print(message="Bob> mine", from_="Bob", mid="two"))
+        await ear.hears(Print, times=2)
+        first.hangs_up()
+        second = await hub.caller()
+        await second.gets(Hello)
+        second.says(replace(welcome(), resumed=resumed))
+        await second.gets(Status)
+        second.says(asks("", 7, keep=True))
+        await ear.hears(Input, times=2)
+        link.send(last)
+
+        for reply in [two, three, last] if resumed else [last]:
+            assert await second.gets(Reply) == reply
+
+
+async def test_what_answered_another_question_is_not_sent_again(hub: ScriptedHub) -> None:
+    """The hub has read it: it asks something else by now."""
+    ear = Ear()
+    late = Reply(res_key="key7", value="late", id=7, mid="late")
+    last = Reply(res_key="key8", value="last", id=8, mid="last")
+
+    async with linked(hub, ear) as (link, _):
+        first = await hub.caller()
+        await first.lets_in()
+        first.says(asks("? ", 7))
+        await ear.hears(Input)
+        link.send(late)
+        first.hangs_up()
+        second = await hub.caller()
+        await second.gets(Hello)
+        second.says(replace(welcome(), resumed=True))
+        await second.gets(Status)
+        second.says(asks("? ", 8))
+        await ear.hears(Input, times=2)
+        link.send(last)
+
+        assert await second.gets(Reply) == last
 
 
 async def test_the_person_can_let_go_of_a_connection(hub: ScriptedHub) -> None:
