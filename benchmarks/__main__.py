@@ -21,6 +21,7 @@ PARTS: Final = {
     "pages": "the store of pages",
     "peers": "get the peers for the chat cases, into a folder of this checkout",
     "policy": "the cache's decisions about a request",
+    "port": "the proxy port beside squid and nginx",
     "proxy": "what the web proxy promises",
     "restart": "how soon a hub with a million messages serves",
     "soak": "what is left of people who came and went for minutes",

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from benchmarks.caches import WRK, caches
 from benchmarks.peers import KINDS, UNPACKED, Absent
 
 BOUND: Final = 300
@@ -33,8 +34,8 @@ def main() -> int:
 
 def _missing() -> set[str]:
     packages = set()
-    for kind in KINDS.values():
-        if kind.package:
+    for kind in (*KINDS.values(), *caches(0).values(), WRK):
+        if kind.package is not None:
             try:
                 kind.found(UNPACKED)
             except Absent:

@@ -13,6 +13,7 @@ from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from email.utils import formatdate
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -98,7 +99,9 @@ class Site:
 async def _say(
     writer: asyncio.StreamWriter, kind: str, length: int, body: AsyncIterator[bytes]
 ) -> None:
-    head = f"Content-Type: {kind}\r\nContent-Length: {length}\r\nCache-Control: max-age=3600"
+    # Without a Date some caches take nothing for fresh.
+    dated = f"Date: {formatdate(usegmt=True)}\r\nCache-Control: max-age=3600"
+    head = f"Content-Type: {kind}\r\nContent-Length: {length}\r\n{dated}"
     writer.write(f"HTTP/1.1 200 OK\r\n{head}\r\n\r\n".encode())
     async for block in body:
         writer.write(block)

@@ -1,7 +1,7 @@
 """Decisions for requests of a shared cache after RFC 9111: pure, `now` in UTC seconds."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import inf
@@ -52,8 +52,9 @@ Plan = Serve | Forward | Absent
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """The cache directives of a request; times in seconds."""
+    """The cache directives of a request, and which were `said`; times in seconds."""
 
+    said: Collection[str] = ()
     validated: bool = False
     only_if_cached: bool = False
     no_store: bool = False
@@ -85,10 +86,11 @@ def wishes(asked: dict[str, str]) -> Wishes:
     """Read Cache-Control, or Pragma in its absence, from indexed request fields."""
     if "cache-control" not in asked:
         unsaid = "no-cache" not in asked.get("pragma", "").lower()
-        return _NO_WISHES if unsaid else Wishes(validated=True)
+        return _NO_WISHES if unsaid else Wishes(("no-cache",), validated=True)
     said = directives((asked["cache-control"],))
     max_age = _seconds(said, "max-age", inf)
     return Wishes(
+        said=frozenset(said),
         validated="no-cache" in said or max_age == 0,
         only_if_cached="only-if-cached" in said,
         no_store="no-store" in said,
@@ -206,7 +208,9 @@ def stale_answer(
     seen, wanted = view(entry, rules), wishes(index(request.fields))
     age = seen.age(now)
     late = age - seen.lifetime_for(request.default_lifetime)
-    if seen.must_validate or wanted.demanding or _needs_origin(request, seen):
+    # An age is what somebody prefers (§5.2.1.1), and he can see it: better than nothing.
+    refused = "no-cache" in wanted.said if status is None else wanted.demanding
+    if seen.must_validate or refused or _needs_origin(request, seen):
         return None
     if late < 0:
         return Serve(entry, age) if status is None else None

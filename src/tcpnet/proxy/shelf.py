@@ -35,7 +35,7 @@ class Limits:
     page: int = 64 << 20
     arriving: int = 512 << 20
     memory: int = 64 << 20
-    memory_page: int = 64 << 10
+    memory_page: int = 128 << 10
 
 
 @dataclass(slots=True)

@@ -97,12 +97,28 @@ async def test_a_page_is_fetched_for_programs_that_know_no_proxies(stand: Stand)
     assert site.heads[0].startswith(b"GET /a?b=c ")
 
 
-async def test_one_slash_for_two_is_understood(stand: Stand) -> None:
-    """Some programs tidy paths."""
+@pytest.mark.parametrize("spelling", [":/", "%3A//", "%3a/"])
+async def test_addresses_that_programs_tidied_are_understood(stand: Stand, spelling: str) -> None:
+    """One slash for two; %2B and %3A, as pip writes them."""
     async with origin(said("200 OK", body=b"hello")) as site:
-        answer = await mapped(stand, site.url("/a").replace("://", ":/"))
+        client = await stand.client()
+        path = site.url("/a%3A").replace("://", spelling).replace("1:", "1%3A")
+
+        await client.say(f"GET /%2B/{path} HTTP/1.1\r\nHost: h\r\n\r\n")
+        answer = await client.response()
 
     assert answer.body == b"hello"
+    assert site.heads[0].startswith(b"GET /a%3A HTTP")
+
+
+@pytest.mark.parametrize("site", ["a%0d%0aX: y", "a%2F..%2Fb", "user%40host", "a%00", "a%20b"])
+async def test_a_tidied_address_hides_nothing(stand: Stand, site: str) -> None:
+    """What is undone is judged as if it had been written out."""
+    client = await stand.client()
+
+    await client.say(f"GET /+/http%3A//{site.replace(' ', '%20')}/ HTTP/1.1\r\nHost: h\r\n\r\n")
+
+    assert (await client.response()).status == 400
 
 
 async def test_a_redirect_leads_through_the_hub(stand: Stand) -> None:

@@ -208,11 +208,17 @@ class PortConnection(asyncio.Protocol):
                 if data.startswith(b"\r\n", start):
                     start += 2  # some programs end a body so (RFC 9112 §2.2)
                     continue
-                found = heads.parse(data, start)
-                if found is None:
-                    break
-                head, start = found
-                answer = self._hits.answer(head)
+                end = data.find(b"\r\n\r\n", start) + 4
+                raw = data[start:end]
+                answer = self._hits.again(raw)
+                if answer is not None:
+                    start = end
+                else:
+                    found = heads.parse(data, start)
+                    if found is None:
+                        break
+                    head, start = found
+                    answer = self._hits.answer(head, raw)
                 if answer is None:
                     self._flush(answers)
                     self._inbox = data[start:]

@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 PROBE: Final = "http://tcpnet.invalid"
 """A site that is this hub itself, to whoever asks through it: so a page can tell."""
 
+_JOINED: Final = 64 * 1024
+"""Bytes of a body that is short enough for its head to wait for it: one write, one packet."""
+
 _HERE: Final = frozenset({"expect", "host", "proxy-authorization"})
 """Request fields that are meant for this hub, or made anew by whoever sends the request on."""
 
@@ -65,6 +68,7 @@ class Exchange:
         self._framed: Framed | None = None
         self.keeps_alive = False
         self.broke_off = False
+        self._unsent = b""
         self._is_over = False
 
     async def run(self) -> None:
@@ -232,24 +236,30 @@ class Exchange:
             length,
             keeps_alive=self._head.keeps_alive,
         )
-        self._client.write(self._framed.head)
+        if length is None or length > _JOINED:
+            self._client.write(self._framed.head)
+        else:
+            self._unsent = self._framed.head
 
     async def _send(self, chunk: bytes) -> None:
         assert self._framed is not None, "a body follows its head"
-        self._client.write(self._framed.piece(chunk))
+        head, self._unsent = self._unsent, b""
+        self._client.write(head + self._framed.piece(chunk))
         await self._client.drained()
 
     def _end(self) -> None:
         assert self._framed is not None, "a body follows its head"
-        self._client.write(self._framed.end)
+        head, self._unsent = self._unsent, b""
+        self._client.write(head + self._framed.end)
         self.keeps_alive = self._framed.keeps_alive
 
     def _refuse(self, refused: Refused) -> None:
         """Say why there is no answer; one that has begun is broken off."""
         self._service.counters.refused += 1
-        if self._framed is not None:
+        if self._framed is not None and not self._unsent:
             self.broke_off = True
             return
+        self._unsent = b""
         self._framed = responses.refusal(
             self._head,
             refused,

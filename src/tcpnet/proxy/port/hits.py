@@ -1,12 +1,14 @@
 """Answers at once: a fresh page that is in memory needs no task, no wait and one write."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
 from tcpnet.proxy.entry import Entry, Fields, PageRequest
 from tcpnet.proxy.fields import HOP_BY_HOP, without
-from tcpnet.proxy.freshness import RFC_9111, Rules, view
-from tcpnet.proxy.index import Held
+from tcpnet.proxy.freshness import RFC_9111, Rules, View, view
+from tcpnet.proxy.index import Held, Page
 from tcpnet.proxy.pages import PageStore
 from tcpnet.proxy.policy import CONDITIONAL, Serve, decide, fits
 from tcpnet.proxy.port import responses, targets
@@ -19,12 +21,39 @@ from tcpnet.proxy.replies import portion
 
 # With one of these a request is not answered here: it has a body, or more must be asked.
 _NOT_PLAIN = frozenset({"content-length", "transfer-encoding", "expect", "via"})
+# With one of these more than the lifetime of the page decides, or less than all of it is sent.
+_DECIDING = CONDITIONAL | {"cache-control", "pragma"}
+
+
+MAX_READY: Final = 2048
+"""Heads for which an answer is ready."""
+
+_MAX_RAW: Final = 1024
+"""Bytes of such a head: 2 MiB for all of them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ready:
+    """What was decided for a head, good while the stored pages of its address stay the same.
+
+    The body is not held: it would stay in memory after its page has left it.
+    """
+
+    pages: tuple[Page, ...]
+    page: Page
+    entry: Entry
+    seen: View
+    lifetime: float
+    credentials: str | None
+    first: bytes
+    is_head: bool
 
 
 class Hits:
     """Finds the whole answer to a request in memory, if it is there.
 
-    `clock` gives UTC seconds; `via` is this hub's mark.
+    Thirty people with the same program send the same bytes, and so does one who comes again:
+    for these the decision is remembered. `clock` gives UTC seconds; `via` is this hub's mark.
     """
 
     def __init__(
@@ -42,9 +71,41 @@ class Hits:
         self._clock = clock
         self._rules = rules
         self._mark = f"Via: {via}\r\n"
+        self._end = self._mark.encode() + b"\r\n"
+        self._ready: dict[bytes, _Ready] = {}
 
-    def answer(self, head: RequestHead) -> bytes | None:
-        """Return the whole response, or None where it takes more than a look into memory."""
+    def again(self, raw: bytes) -> bytes | None:
+        """Return the whole response to a head that was answered before, if it is still right."""
+        ready = self._ready.get(raw)
+        if ready is None:
+            return None
+        held, age = self._pages.held(ready.page), ready.seen.age(self._clock())
+        asker = self._door.known(ready.credentials)
+        if (
+            held is None
+            or asker is None
+            or not asker.caching
+            or held.entry is not ready.entry
+            or age >= ready.lifetime
+            or self._pages.variants(ready.page.url) != ready.pages
+        ):
+            del self._ready[raw]
+            return None
+        self._counters.requests += 1
+        self._counters.at_once += 1
+        start = b"%bAge: %d\r\nCache-Status: tcpnet; hit; ttl=%d\r\n%b" % (
+            ready.first,
+            age,
+            ready.lifetime - age,
+            self._end,
+        )
+        return start if ready.is_head else start + held.body
+
+    def answer(self, head: RequestHead, raw: bytes = b"") -> bytes | None:
+        """Return the whole response, or None where it takes more than a look into memory.
+
+        `raw` is the head as it came, for when it comes again.
+        """
         if head.method not in ("GET", "HEAD") or not head.is_1_1 or head.target.startswith("/"):
             return None
         if not head.asked.keys().isdisjoint(_NOT_PLAIN) or not head.keeps_alive:
@@ -65,6 +126,8 @@ class Hits:
         if not isinstance(plan, Serve) or plan.refresh:
             return None
         found = next(one for one in held if one.entry is plan.entry)
+        if raw and head.asked.keys().isdisjoint(_DECIDING) and not plan.stale:
+            self._remember(raw, request, head, found)
         self._counters.requests += 1
         self._counters.at_once += 1
         return self._written(request, head, found, plan)
@@ -79,6 +142,26 @@ class Hits:
                     return []
                 found.append(held)
         return found
+
+    def _remember(self, raw: bytes, request: PageRequest, head: RequestHead, held: Held) -> None:
+        """Keep what was decided: a plain request gets the page for as long as it is fresh."""
+        if len(raw) > _MAX_RAW:
+            return
+        if len(self._ready) >= MAX_READY:
+            self._ready.clear()
+        entry = held.entry
+        seen, pages = view(entry, self._rules), self._pages.variants(request.url)
+        page = next(page for page in pages if self._pages.held(page) is held)
+        self._ready[raw] = _Ready(
+            pages=pages,
+            page=page,
+            entry=entry,
+            seen=seen,
+            lifetime=seen.lifetime_for(request.default_lifetime),
+            credentials=head.asked.get("proxy-authorization"),
+            first=_first(entry, len(held.body), self._rules).encode("latin-1"),
+            is_head=head.method == "HEAD",
+        )
 
     def _written(self, request: PageRequest, head: RequestHead, held: Held, plan: Serve) -> bytes:
         entry, body = plan.entry, held.body

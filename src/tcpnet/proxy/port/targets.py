@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from tcpnet.errors import UserError
 from tcpnet.proxy import targets
@@ -15,8 +15,9 @@ MAPPED: Final = "/+/"
 """What comes before the address of a page for programs that know nothing of proxies."""
 
 _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-# Programs that tidy paths make one slash of two.
-_MAPPED: Final = re.compile(r"/\+/(https?):/{1,2}(?=[^/])", re.IGNORECASE)
+# Programs that tidy paths make one slash of two, or %3A of a colon (pip does).
+_PLUS: Final = re.compile(r"/(?:\+|%2B)/", re.IGNORECASE)
+_MAPPED: Final = re.compile(r"(https?)(?::|%3A)/{1,2}([^/?#]+)", re.IGNORECASE)
 _AUTHORITY: Final = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
 # Longer addresses are rare, and would fill the memory of those that are not.
 _REMEMBERED: Final = 512
@@ -80,12 +81,14 @@ def _page(target: str) -> str:
 
 
 def _origin_form(target: str) -> Target:
-    found = _MAPPED.match(target)
-    if found:
-        return PageTarget(page(f"{found[1]}://{target[found.end() :]}"), mapped=True)
-    if target.startswith(MAPPED):
+    plus = _PLUS.match(target)
+    if plus is None:
+        return OwnTarget(target.partition("?")[0])
+    found = _MAPPED.match(target, plus.end())
+    site = unquote(found[2], "latin-1") if found else ""
+    if found is None or set(site) & set("/?#"):
         raise Refused(400, "Write a whole address behind /+/, as in /+/https://example.com/.")
-    return OwnTarget(target.partition("?")[0])
+    return PageTarget(page(f"{found[1]}://{site}{target[found.end() :]}"), mapped=True)
 
 
 def _tunnel(target: str) -> TunnelTarget:

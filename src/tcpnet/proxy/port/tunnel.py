@@ -11,6 +11,10 @@ ESTABLISHED: Final = b"HTTP/1.1 200 Connection established\r\n\r\n"
 _HIGH_WATER: Final = 512 * 1024
 """Bytes that may wait at one end before the other is made to wait."""
 
+_SMALL: Final = 16 * 1024
+_LARGE: Final = 256 * 1024
+"""Bytes heard at once: most tunnels are idle, and a few carry all; the buffer grows with use."""
+
 
 class Tunnel:
     """Joins a client's connection to the one it asked for, until both have said all."""
@@ -29,7 +33,7 @@ class Tunnel:
         counters.tunnels += 1
         near.adopt(ESTABLISHED)
         if early:
-            near.data_received(early)
+            near.forward(early)
         far.transport.resume_reading()
         try:
             await self._idle()
@@ -57,13 +61,14 @@ class Tunnel:
                 continue
 
 
-class _End(asyncio.Protocol):
+class _End(asyncio.BufferedProtocol):
     """One end of a tunnel: what it hears, the other says."""
 
     def __init__(self, counters: Counters, transport: asyncio.Transport | None = None) -> None:
         self.transport = transport or asyncio.Transport()
         self.heard = 0
         self._counters = counters
+        self._buffer = bytearray(_SMALL)
         self.silent = asyncio.Event()
         self.lost = asyncio.Event()
 
@@ -85,8 +90,27 @@ class _End(asyncio.Protocol):
         transport.set_write_buffer_limits(high=_HIGH_WATER)
         transport.pause_reading()
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, _sizehint: int) -> bytearray:
+        """Where the next bytes go."""
+        return self._buffer
+
+    def buffer_updated(self, size: int) -> None:
         """Let the other end say what came."""
+        self.forward(memoryview(self._buffer)[:size])
+        if (wanted := self._room_for(size)) != len(self._buffer):
+            self._buffer = bytearray(wanted)
+        elif self._peer.transport.get_write_buffer_size():
+            self._buffer = bytearray(wanted)  # the transport may still hold the one before
+
+    def _room_for(self, size: int) -> int:
+        """The room for what comes next, where so much came now."""
+        room = len(self._buffer)
+        if size == room:
+            return min(room * 4, _LARGE)
+        return max(room // 4, _SMALL) if size < room // 16 else room
+
+    def forward(self, data: bytes | memoryview) -> None:
+        """Let the other end say these bytes."""
         self.heard += len(data)
         self._counters.tunnel_bytes += len(data)
         self._peer.transport.write(data)

@@ -1,0 +1,235 @@
+"""The proxy port beside other caches: processor time of a request, latency, memory, tunnels.
+
+`python3 dev.py bench port` takes about three minutes. All caches are asked the same through
+`wrk`, one after the other, in rounds; the median of the rounds counts.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import itertools
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from benchmarks import machine, wrk
+from benchmarks.caches import NGINX, SQUID, SQUID_DISK, TCPNET, TCPNET_DISK, caches
+from benchmarks.peers import Absent, Kind, Refused, Running, running
+from benchmarks.uplink import uplink
+from benchmarks.wrk import Load, Served
+
+KIB: Final = 1 << 10
+MIB: Final = 1 << 20
+PAGES: Final = 100
+"""Different pages that are hit in turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A kind of request; `fresh` asks for pages that nobody asked for before."""
+
+    name: str
+    size: int
+    fresh: bool
+    caches: tuple[str, ...]
+
+
+CASES: Final = (
+    Case("hit, memory, 1 KiB", KIB, False, (TCPNET, SQUID, NGINX)),
+    Case("hit, memory, 100 KiB", 100 * KIB, False, (TCPNET, SQUID, NGINX)),
+    Case("hit, disk, 1 KiB", KIB, False, (TCPNET_DISK, SQUID_DISK)),
+    Case("hit, disk, 100 KiB", 100 * KIB, False, (TCPNET_DISK, SQUID_DISK)),
+    Case("miss, stored, 1 KiB", KIB, True, (TCPNET, SQUID, NGINX)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One run: processor seconds for 1,000 requests, p99 in milliseconds, requests a second."""
+
+    cpu: float
+    p99: float
+    rate: float
+
+
+class Bench:
+    """Runs cases; numbers of fresh pages are never used twice."""
+
+    def __init__(self, folder: Path, site: str, kinds: dict[str, Kind], seconds: float) -> None:
+        self._folder = folder
+        self._site = site
+        self._kinds = kinds
+        self._seconds = seconds
+        self._fresh = itertools.count(1_000_000, 1_000_000)
+
+    def figure(self, case: Case, name: str) -> Figure:
+        """Run one case on one cache, started for it. Raises Absent and Refused."""
+        kind = self._kinds[name]
+        with tempfile.TemporaryDirectory(dir=self._folder) as path:
+            folder = Path(path)
+            folder.chmod(0o755)
+            with running(kind, kind.found(folder), folder) as server:
+                return self._measured(case, server, folder)
+
+    def _measured(self, case: Case, server: Running, folder: Path) -> Figure:
+        load = Load(case.size, 0, PAGES)
+        if not case.fresh:
+            self._run(server, load, 1.0, folder)
+        else:
+            load = Load(case.size, next(self._fresh), 1_000_000)
+        before, began = _cpu(server.pid), time.monotonic()
+        served = self._run(server, load, self._seconds, folder)
+        used, took = _cpu(server.pid) - before, time.monotonic() - began
+        if served.failed:
+            raise Refused(f"{served.failed} of {served.requests} failed")
+        return Figure(used / served.requests * 1000, served.p99, served.requests / took)
+
+    def _run(self, server: Running, load: Load, seconds: float, folder: Path) -> Served:
+        return wrk.run(server.port, self._site, load, seconds, folder)
+
+
+def _cpu(pid: int) -> float:
+    """Processor time of a server and of those it started."""
+    started = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
+    return machine.cpu_seconds(pid) + sum(machine.cpu_seconds(int(child)) for child in started)
+
+
+def main() -> int:
+    """Measure what the arguments name; the exit status."""
+    parser = argparse.ArgumentParser(prog="bench port", description=__doc__)
+    parser.add_argument("cases", nargs="*", help="parts of the names of cases; without one, all")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each run")
+    options = parser.parse_args()
+    if why := machine.unsupported():
+        print(why)
+        return 0
+    print(machine.describe())
+    with tempfile.TemporaryDirectory(prefix="tcpnet-bench-") as folder:
+        Path(folder).chmod(0o755)  # squid gives its rights up
+        asyncio.run(_run(options, Path(folder)))
+    return 0
+
+
+async def _run(options: argparse.Namespace, folder: Path) -> None:
+    wanted = options.cases
+    async with uplink() as site:
+        bench = Bench(folder, site.url(""), caches(site.port), options.seconds)
+        print("\n| case | cache | CPU s / 1,000 | p99 ms | requests/s |\n|---|---|---|---|---|")
+        for case in CASES:
+            if not wanted or any(word in case.name for word in wanted):
+                await asyncio.to_thread(_compare, bench, case, options.rounds)
+        if not wanted or "memory" in wanted:
+            await asyncio.to_thread(_full_memory, folder, site.url(""), caches(site.port))
+        if not wanted or "tunnel" in wanted:
+            await asyncio.to_thread(_tunnel, folder, caches(site.port), options.rounds)
+
+
+def _compare(bench: Bench, case: Case, rounds: int) -> None:
+    figures: dict[str, list[Figure]] = {}
+    for name in case.caches * rounds:
+        if name in figures and not figures[name]:
+            continue  # absent
+        found = figures.setdefault(name, [])
+        try:
+            found.append(bench.figure(case, name))
+        except (Absent, Refused) as error:
+            print(f"| {case.name} | {name} | skipped: {error} | | |")
+    for name, found in figures.items():
+        if found:
+            cpu, p99 = median(f.cpu for f in found), median(f.p99 for f in found)
+            rate = median(f.rate for f in found)
+            print(f"| {case.name} | {name} | {cpu:.4f} | {p99:.2f} | {rate:.0f} |", flush=True)
+
+
+def _full_memory(folder: Path, site: str, kinds: dict[str, Kind]) -> None:
+    """Fill the front in memory with pages of 100 KiB, and 16 MiB of small ones."""
+    kind = kinds[TCPNET]
+    with (
+        tempfile.TemporaryDirectory(dir=folder) as path,
+        running(kind, kind.found(Path(path)), Path(path)) as server,
+    ):
+        idle = machine.resident(server.pid)
+        for load in (Load(KIB, 0, 2000), Load(100 * KIB, 0, 700)):
+            wrk.run(server.port, site, load, 4.0, Path(path))
+        full = machine.resident(server.pid)
+    print(f"\nmemory: {idle / MIB:.0f} MiB idle, {full / MIB:.0f} MiB with 64 MiB of pages in it")
+
+
+def _tunnel(folder: Path, kinds: dict[str, Kind], rounds: int) -> None:
+    """Move 1 GiB straight, and through a tunnel."""
+    with _pouring() as port, tempfile.TemporaryDirectory(dir=folder) as path:
+        kind = kinds[TCPNET]
+        command = kind.command
+
+        def opened(program: str, folder: Path, number: int) -> list[str]:
+            allow = ["--set", f"proxy.connect_ports={port}"]
+            return [*command(program, folder, number), *allow]
+
+        made = Kind(kind.name, kind.wire, kind.program, opened)
+        with running(made, made.found(Path(path)), Path(path)) as server:
+            straight, through = [], []
+            for _ in range(rounds):
+                straight.append(_pulled(port, None))
+                through.append(_pulled(server.port, port))
+    a, b = median(straight), median(through)
+    print(f"\ntunnel: {a / MIB:.0f} MiB/s straight, {b / MIB:.0f} MiB/s through it: {b / a:.2f}x")
+
+
+def _pulled(port: int, through: int | None) -> float:
+    """Bytes a second of 1 GiB from a port, or through a tunnel from it."""
+    buffer = bytearray(MIB)
+    with socket.create_connection(("127.0.0.1", port)) as sock:
+        if through is not None:
+            sock.sendall(b"CONNECT 127.0.0.1:%d HTTP/1.1\r\nHost: x\r\n\r\n" % through)
+            head = b""
+            while not head.endswith(b"\r\n\r\n"):
+                head += sock.recv(1)
+            if not head.startswith(b"HTTP/1.1 200"):
+                raise Refused(head.decode())
+        sock.sendall(b"go")
+        began, count = time.monotonic(), 0
+        while size := sock.recv_into(buffer):
+            count += size
+    if count != 1 << 30:
+        raise Refused(f"{count} bytes came")
+    return count / (time.monotonic() - began)
+
+
+_POUR: Final = """
+import socket
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+block = bytes(1 << 20)
+while True:
+    sock, _ = listener.accept()
+    with sock:
+        sock.recv(2)
+        for _ in range(1024):
+            sock.sendall(block)
+"""
+
+
+@contextlib.contextmanager
+def _pouring() -> Iterator[int]:
+    """A process that sends 1 GiB to whoever calls; its port."""
+    process = subprocess.Popen([sys.executable, "-c", _POUR], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield int(process.stdout.readline())
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
