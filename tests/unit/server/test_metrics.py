@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tcpnet.broker.memory import MemoryBroker
 from tcpnet.errors import BrokerError, ConfigError
 from tcpnet.server import metrics, probe
-from tcpnet.server.health import Health
+from tcpnet.server.health import FRESH, Health
 from tcpnet.server.lag import Lag
 from tests.hub import Town, town
 
@@ -126,38 +126,48 @@ async def test_a_hub_that_is_not_ready_says_why() -> None:
         )
 
 
-async def test_a_disk_that_refused_something_is_tried_when_somebody_asks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A hub where nobody speaks would stay unready for ever."""
-    broker = MemoryBroker()
-    health = Health(broker, tmp_path)
-    broker.statistics.failing = True
+class Disk(MemoryBroker):
+    """Refuses, or hangs, as a test says; counts how often it is tried."""
 
-    async def refuse(*_: object, **__: object) -> int:
-        raise BrokerError("not saved: the disk is full")
+    def __init__(self) -> None:
+        super().__init__()
+        self.tried = 0
+        self.refuses = self.hangs = False
 
-    with monkeypatch.context() as patched:
-        patched.setattr(broker, "put", refuse)
-        assert await health.flaws() == ["not saved: the disk is full"]
-    assert await health.flaws() == []
+    async def put(self, kind: str, key: str, value: bytes, *, expected: int | None = None) -> int:
+        self.tried += 1
+        self.statistics.failing = self.refuses
+        if self.hangs:
+            await asyncio.Event().wait()
+        if self.refuses:
+            raise BrokerError("not saved: the disk is full")
+        return await super().put(kind, key, value, expected=expected)
+
+
+async def test_the_disk_is_tried_when_somebody_asks(tmp_path: Path) -> None:
+    """Not each time while it is well; each time while it is not: its end is seen at once."""
+    disk, now = Disk(), 100.0
+    health = Health(disk, tmp_path, lambda: now)
+
+    assert (await health.flaws(), await health.flaws(), disk.tried) == ([], [], 1)
+    now += FRESH
+    disk.refuses = True
+    refused = await health.flaws(), await health.flaws()
+    disk.refuses = False
+
+    assert refused == (["not saved: the disk is full"],) * 2
+    assert (await health.flaws(), disk.tried) == ([], 4)
 
 
 async def test_a_disk_that_does_not_answer_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever asks has a time-out of his own."""
-    broker = MemoryBroker()
-    broker.statistics.failing = True
     monkeypatch.setattr("tcpnet.server.health.PATIENCE", 0.01)
+    disk = Disk()
+    disk.hangs = True
 
-    async def hang(*_: object, **__: object) -> int:
-        await asyncio.Event().wait()
-        return 0
-
-    monkeypatch.setattr(broker, "put", hang)
-
-    assert await Health(broker, tmp_path).flaws() == ["not saved: the disk does not answer"]
+    assert await Health(disk, tmp_path).flaws() == ["not saved: the disk does not answer"]
 
 
 async def test_a_cache_folder_that_is_gone_and_a_hub_that_ends_are_flaws(tmp_path: Path) -> None:
