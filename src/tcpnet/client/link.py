@@ -128,7 +128,7 @@ class Link:
     def redial(self) -> None:
         """Let go of the connection and dial anew; the hub goes on with the session."""
         if self._visit:
-            self._visit.leave(End("let go"))
+            self._visit.leave(End("as you asked"))
 
     def leave(self, reason: str = "leaving", status: int = LEFT) -> None:
         """End with this exit status: politely where there is a connection, else at once."""

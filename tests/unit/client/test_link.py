@@ -338,7 +338,7 @@ async def test_the_person_can_let_go_of_a_connection(hub: ScriptedHub) -> None:
         await second.lets_in()
         await ear.hears("connected", times=2)
 
-    assert ear.states[3].reason == "let go"
+    assert ear.states[3].reason == "as you asked"
 
 
 async def test_a_hub_that_nobody_can_reach_is_an_end_at_once() -> None:
