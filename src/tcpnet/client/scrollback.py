@@ -6,6 +6,7 @@ Free of any UI toolkit and of any clock.
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from sys import intern
 from typing import Final
 
 from msgspec.structs import replace
@@ -190,7 +191,10 @@ class Scrollback:
         if len(self._senders) > MANY_SENDERS:
             self._senders.clear()
         sender = entry.sender and self._senders.setdefault(entry.sender, entry.sender)
-        return replace(entry, text=None, room=None, answers=None, sender=sender)
+        kind = intern(entry.kind)
+        return replace(
+            entry, text=None, room=None, seq=None, answers=None, sender=sender, kind=kind
+        )
 
     def _folded(self, id_: int, entry: Entry) -> Entry:
         message = entry.message

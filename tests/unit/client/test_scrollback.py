@@ -221,3 +221,16 @@ def test_clearing_forgets_everything_but_the_count() -> None:
 
     assert (id_, len(scrollback)) == (10, 1)
     assert scrollback.unread is None
+
+
+def test_what_all_lines_have_in_common_is_kept_once() -> None:
+    """A hundred thousand lines of one person share a name and a kind; numbers are not shown."""
+    scrollback = Scrollback()
+    for number in range(2):
+        kind, sender = "".join(["ch", "at"]), "".join(["Bo", "b"])
+        scrollback.append(Entry(message="", kind=kind, sender=sender, seq=1000 + number))
+
+    first, second = scrollback
+    assert first.kind is second.kind
+    assert first.sender is second.sender
+    assert first.seq is None
