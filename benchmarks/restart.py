@@ -17,7 +17,7 @@ import msgspec
 
 from tcpnet.broker.embedded import EmbeddedBroker
 from tcpnet.chat.accounts import Account
-from tcpnet.chat.rooms import Deed
+from tcpnet.chat.room import Deed
 from tests.hub import Person
 from tests.processes import server, start
 
