@@ -27,7 +27,7 @@ ROUNDS: Final = 3
 SOON: Final = 1.0
 """Seconds in which it has to serve."""
 
-_KEEP_ALL: Final = ("--set", "rooms.keep_lines=0")
+_KEEP_ALL: Final = ("--set", "rooms.keep_lines=0", "--log-level", "error")
 
 
 async def main() -> int:

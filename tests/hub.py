@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Self
 
+from tcpnet.broker import connection
+from tcpnet.broker.connection import Connect
 from tcpnet.config import Settings, Source, merge
 from tcpnet.errors import TcpnetError
 from tcpnet.net import tcp
@@ -210,11 +212,14 @@ class Town:
 
 @asynccontextmanager
 async def town(
-    fetcher: Callable[[Guard], Fetcher] = Fetcher, **sections: dict[str, Any]
+    fetcher: Callable[[Guard], Fetcher] = Fetcher,
+    connect: Connect = connection.connect,
+    **sections: dict[str, Any],
 ) -> AsyncIterator[Town]:
     """A running hub with these settings and a way to bring people."""
     async with AsyncExitStack() as stack:
-        hub = await stack.enter_async_context(running(settings(**sections), fetcher=fetcher))
+        made_so = settings(**sections)
+        hub = await stack.enter_async_context(running(made_so, fetcher=fetcher, connect=connect))
         made = Town(hub)
         try:
             yield made

@@ -45,7 +45,7 @@ DROPS: Final = 1 / 500
 """For each item that somebody hears: how likely it is that his own link breaks."""
 
 _CREATE, _JOIN, _WRITE, _READ = 4, 5, 2, 3
-_UNHURRIED: Final = ("--set", "limits.replies_per_second=0")
+_UNHURRIED: Final = ("--set", "limits.replies_per_second=0", "--set", "rooms.keep_lines=0")
 
 T = TypeVar("T")
 

@@ -87,7 +87,9 @@ async def origin(
     async with asyncio.TaskGroup() as connections:
 
         def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            tasks.add(connections.create_task(made.serve(reader, writer)))
+            task = connections.create_task(made.serve(reader, writer))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
 
         server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
         made.port = server.sockets[0].getsockname()[1]

@@ -109,6 +109,7 @@ class Soak:
         await person.chooses(4)
         await person.answers("request> ", f"GET {self._site.url(f'/{self.rounds % 20}')}")
         await person.sees("a page")
+        self._site.heads.clear()
 
     async def _go(self, people: list[Person]) -> None:
         """By the menu, without a word, broken, dismissed, come back; the owner with his room."""

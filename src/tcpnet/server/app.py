@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tcpnet.broker import backup
+from tcpnet.broker import backup, connection
 from tcpnet.broker.base import Broker
+from tcpnet.broker.connection import Connect
 from tcpnet.chat.accounts import Accounts
 from tcpnet.chat.bans import Bans
 from tcpnet.chat.guessing import Guesses
@@ -60,12 +61,15 @@ class Hub:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, *, fetcher: Callable[[Guard], Fetcher] = Fetcher
+    settings: Settings,
+    *,
+    fetcher: Callable[[Guard], Fetcher] = Fetcher,
+    connect: Connect = connection.connect,
 ) -> AsyncIterator[Hub]:
     """A hub for the length of the block; at its end everybody is told and nothing is lost.
 
-    `fetcher` makes what speaks to sites: stand-ins for them need another one. Raises ConfigError
-    where a folder or the port cannot be had.
+    `fetcher` makes what speaks to sites, `connect` opens the store: stand-ins for them need other
+    ones. Raises ConfigError where a folder or the port cannot be had.
     """
     offered(settings.menu.hidden)  # or everybody would be told of a wrong setting
     async with AsyncExitStack() as house:
@@ -74,7 +78,7 @@ async def running(
         addresses = port.addresses if port else ()
         if port:
             house.callback(port.close)
-        broker = await house.enter_async_context(stores.opened(settings))
+        broker = await house.enter_async_context(stores.opened(settings, connect))
         guard = Guard(ports.networks("proxy.allow", settings.proxy.allow))
         guard.own_ports.update(number for _, number in (*listener.addresses, *addresses))
         origins = await house.enter_async_context(fetcher(guard))

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tcpnet.broker.base import Broker
+from tcpnet.broker.connection import Connect
 from tcpnet.broker.embedded import EmbeddedBroker
 from tcpnet.broker.memory import MemoryBroker
 from tcpnet.config import Settings, data_dir
@@ -17,14 +18,14 @@ from tcpnet.proxy.pages import Limits, PageStore
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Broker]:
+async def opened(settings: Settings, connect: Connect) -> AsyncIterator[Broker]:
     """The broker that the settings name, with its folder to itself. Raises ConfigError."""
     if settings.server.ephemeral:
         yield MemoryBroker()
         return
     folder = data_dir(settings)
     with FolderLock(folder, "data directory"):
-        async with EmbeddedBroker.open(folder) as broker:
+        async with EmbeddedBroker.open(folder, connect=connect) as broker:
             yield broker
 
 
