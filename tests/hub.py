@@ -10,7 +10,7 @@ from tcpnet.broker import connection
 from tcpnet.broker.connection import Connect
 from tcpnet.config import Settings, Source, merge
 from tcpnet.errors import TcpnetError
-from tcpnet.net import tcp
+from tcpnet.net import keys, tcp
 from tcpnet.net.connection import Connection
 from tcpnet.protocol import items
 from tcpnet.protocol.items import (
@@ -23,6 +23,7 @@ from tcpnet.protocol.items import (
     Pong,
     Print,
     Reply,
+    Secure,
     Status,
     Welcome,
 )
@@ -85,6 +86,14 @@ class Person:
         """Send bytes as they are."""
         assert self.connection is not None
         self.connection.send_encoded(data)
+
+    async def whispers(self) -> None:
+        """Go on under TLS, before anything else is said."""
+        self.send(Secure())
+        await self.gets(Secure)
+        assert self.connection is not None
+        await self.connection.secured(keys.trusting(), server_side=False)
+        self.connection.resume()
 
     async def logs_in(self) -> None:
         """Say hello and come to the menu."""

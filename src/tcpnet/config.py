@@ -45,6 +45,7 @@ class Server(Section, frozen=True):
     tls_cert: str = ""
     tls_key: str = ""
     motd: str = ""
+    fast_loop: bool = True
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
 

@@ -131,17 +131,22 @@ def _serve(settings: "Settings") -> int:
     import asyncio
 
     from tcpnet import log
-    from tcpnet.server import descriptors
+    from tcpnet.server import descriptors, loops
 
     descriptors.allow(settings.limits.connections + descriptors.BESIDE)
     log.set_up(settings.server.log_level, settings.server.log_format)
-    with suppress(KeyboardInterrupt):  # Ctrl-C before the handlers stood
-        asyncio.run(_until_stopped(settings))
+    loop = loops.choose(fast=settings.server.fast_loop)
+    with (
+        suppress(KeyboardInterrupt),  # Ctrl-C before the handlers stood
+        asyncio.Runner(loop_factory=loop.make) as runner,
+    ):
+        runner.run(_until_stopped(settings, loop.name))
     return 0
 
 
-async def _until_stopped(settings: "Settings") -> None:
+async def _until_stopped(settings: "Settings", loop: str) -> None:
     import asyncio
+    import logging
 
     from tcpnet.net.limits import is_loopback
     from tcpnet.server import supervisor
@@ -151,6 +156,7 @@ async def _until_stopped(settings: "Settings") -> None:
     _on_signals(stop.set)
     async with running(settings) as hub:
         _collect_less()
+        logging.getLogger(__name__).info("started", extra={"loop": loop})
         for line in _announcement(hub.addresses):
             print(line, flush=True)
         for host, port in hub.proxy_addresses:

@@ -53,7 +53,7 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
     ) -> None:
         self.max_outbox = max_outbox
         self.max_stall = max_stall
-        self.receiver = receiver
+        self._receiver = receiver
         self.bytes_in = self.bytes_out = self.frames_in = self.frames_out = 0
         self.origin: object = None  # what must live as long as the connection
         self._decoder = decoder
@@ -71,6 +71,17 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         self._room: asyncio.Future[None] | None = None
         self._stall: asyncio.TimerHandle | None = None
         self._ended: asyncio.Future[None] | None = None
+
+    @property
+    def receiver(self) -> Receiver[Incoming] | None:
+        """Who takes what the peer says; what came before there was anybody comes then."""
+        return self._receiver
+
+    @receiver.setter
+    def receiver(self, receiver: Receiver[Incoming] | None) -> None:
+        self._receiver = receiver
+        if len(self._lines) and not self._paused:
+            self._parse()
 
     def send(self, *items: Item) -> None:
         """Queue one frame. Never waits."""
@@ -328,9 +339,9 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
             self._stall = None
 
     def _parse(self) -> None:
-        receiver = self.receiver
+        receiver = self._receiver
         if receiver is None:
-            raise RuntimeError("a connection without a receiver got data")
+            return  # some event loops read before the session has begun
         try:
             while not (self._paused or self._over):
                 line = next(self._lines, None)
@@ -365,8 +376,8 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         self._over = True
         self._cause = error
         self._pulse.forget(self)
-        if self.receiver is not None:
-            self.receiver.lost(error)
+        if self._receiver is not None:
+            self._receiver.lost(error)
 
     def _make_room(self) -> None:
         if self._room is not None and (self._transport is None or not self._outbox):

@@ -11,11 +11,7 @@ from tests.hub import Person, Town, town
 async def whispers(hub: Town, name: str) -> Person:
     """Somebody whose connection is encrypted, and who has said nothing yet."""
     person = await hub.dials(name)
-    person.send(Secure())
-    await person.gets(Secure)
-    assert person.connection is not None
-    await person.connection.secured(keys.trusting(), server_side=False)
-    person.connection.resume()
+    await person.whispers()
     return person
 
 
