@@ -386,6 +386,24 @@ async def test_a_broken_body_never_reaches_the_origin_as_whole(stand: Stand) -> 
     assert after == b""
 
 
+async def test_what_is_logged_names_neither_reader_nor_query(
+    stand: Stand, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line a request, on debug: pages, hits and refusals."""
+    caplog.set_level("DEBUG", "tcpnet")
+    async with origin(PAGE) as site:
+        client = await stand.client()
+        for path in ("/a?token=secret", "/a?token=secret"):
+            await client.get(site.url(path))
+        await client.get("ftp://example.com/?token=secret")
+
+    lines = [vars(record) for record in caplog.records if record.getMessage() == "answered"]
+    assert [line["page"] for line in lines] == [site.url("/a")] * 2 + ["ftp://example.com/"]
+    assert [line["status"] for line in lines] == [200, 200, 400]
+    assert "secret" not in str(lines)
+    assert not [line for line in lines if "address" in line or "client" in line]
+
+
 async def test_a_client_that_leaves_takes_its_fetch_along(stand: Stand) -> None:
     """Nobody waits for it: the thin link is for those who do."""
     left = asyncio.Event()

@@ -1,6 +1,5 @@
 """One request and its answer, where it takes more than a look into memory."""
 
-import logging
 from typing import Final, Protocol
 
 from tcpnet.errors import UserError
@@ -10,7 +9,7 @@ from tcpnet.proxy.dates import http_date_text
 from tcpnet.proxy.entry import Fields, PageRequest
 from tcpnet.proxy.failures import FetchError
 from tcpnet.proxy.fields import combined, end_to_end, replaced, without
-from tcpnet.proxy.port import mapping, refusals, responses, targets
+from tcpnet.proxy.port import mapping, records, refusals, responses, targets
 from tcpnet.proxy.port.asker import Asker, Stranger
 from tcpnet.proxy.port.cachestatus import cache_status
 from tcpnet.proxy.port.heads import RequestHead
@@ -19,8 +18,6 @@ from tcpnet.proxy.port.responses import Framed
 from tcpnet.proxy.port.service import OwnPage, Service
 from tcpnet.proxy.port.targets import OwnTarget, PageTarget, Target, TunnelTarget
 from tcpnet.proxy.port.upload import Upload
-
-log = logging.getLogger(__name__)
 
 PROBE: Final = "http://tcpnet.invalid"
 """A site that is this hub itself, to whoever asks through it: so a page can tell."""
@@ -68,6 +65,7 @@ class Exchange:
         self._framed: Framed | None = None
         self.keeps_alive = False
         self.broke_off = False
+        self._cached = "refused"
         self._unsent = b""
         self._is_over = False
 
@@ -84,6 +82,7 @@ class Exchange:
             self._refuse(mine or refusals.of(error))
         finally:
             self._is_over = True
+            self._record()
 
     async def _answer(self) -> None:
         head = self._head
@@ -227,6 +226,7 @@ class Exchange:
     def _begin(
         self, status: int, reason: str, fields: Fields, length: int | None, cached: str
     ) -> None:
+        self._cached = cached
         marks = (("Cache-Status", cached), ("Via", self._service.web.via))
         self._framed = Framed(
             self._head,
@@ -252,6 +252,11 @@ class Exchange:
         head, self._unsent = self._unsent, b""
         self._client.write(head + self._framed.end)
         self.keeps_alive = self._framed.keeps_alive
+
+    def _record(self) -> None:
+        if records.wanted() and self._framed is not None:
+            head = self._head
+            records.note(head.method, head.target, self._framed.status, self._cached)
 
     def _refuse(self, refused: Refused) -> None:
         """Say why there is no answer; one that has begun is broken off."""

@@ -11,7 +11,7 @@ from tcpnet.proxy.freshness import RFC_9111, Rules, View, view
 from tcpnet.proxy.index import Held, Page
 from tcpnet.proxy.pages import PageStore
 from tcpnet.proxy.policy import CONDITIONAL, Serve, decide, fits
-from tcpnet.proxy.port import responses, targets
+from tcpnet.proxy.port import records, responses, targets
 from tcpnet.proxy.port.asker import Door
 from tcpnet.proxy.port.heads import RequestHead
 from tcpnet.proxy.port.refusals import Refused
@@ -93,6 +93,8 @@ class Hits:
             return None
         self._counters.requests += 1
         self._counters.at_once += 1
+        if records.wanted():
+            records.note("HEAD" if ready.is_head else "GET", ready.page.url, 200, "hit")
         start = b"%bAge: %d\r\nCache-Status: tcpnet; hit; ttl=%d\r\n%b" % (
             ready.first,
             age,
@@ -130,6 +132,8 @@ class Hits:
             self._remember(raw, request, head, found)
         self._counters.requests += 1
         self._counters.at_once += 1
+        if records.wanted():
+            records.note(head.method, url, plan.entry.status, "hit")
         return self._written(request, head, found, plan)
 
     def _held(self, url: str, asked: dict[str, str]) -> list[Held]:

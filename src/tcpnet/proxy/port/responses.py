@@ -43,6 +43,7 @@ class Framed:
         *,
         keeps_alive: bool,
     ) -> None:
+        self.status = status
         self._length = length
         self._has_body = head.method != "HEAD" and status not in _BODILESS
         self._chunked = self._has_body and length is None and head.is_1_1
