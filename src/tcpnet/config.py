@@ -86,7 +86,7 @@ class Limits(Section, frozen=True):
     replies_per_second: Seconds = 20
     reply_burst: Count = 100
     outbox_bytes: Count = 256 * 1024
-    outboxes_bytes: Count = 256 << 20
+    memory_bytes: Count = 256 << 20
     frame_bytes: Annotated[int, Meta(ge=32_768, le=65_536)] = 65_536
     name_length: Annotated[int, Meta(ge=1, le=32)] = 32
 

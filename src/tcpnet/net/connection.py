@@ -19,6 +19,8 @@ FAREWELL: Final = 1.0
 _SHARE: Final = 0.25
 """Of the outbox, for one's own dialogue: the rest is kept free for what others say meanwhile."""
 
+_NOTED: Final = 4096  # bytes of lines without an end, which are rarely longer than a few hundred
+
 _NOTHING_BEHIND: Final = "nothing follows secure until TLS has begun"
 
 Incoming = TypeVar("Incoming", bound=Item)
@@ -248,10 +250,21 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         if self._transport is not None and not self._awaits_tls:
             self.send(Ping(t=asyncio.get_running_loop().time()))
 
+    @property
+    def held(self) -> int:
+        """Bytes that are kept for this peer: unsent ones, and those whose line has no end yet."""
+        return self.unsent + len(self._lines)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether more may come to what is held."""
+        return self._full or len(self._lines) > _NOTED
+
     def shed(self) -> None:
-        """End a peer for whom too much waits: the hub needs the memory."""
+        """End a peer for whom much is held: the hub needs the memory."""
         if not self._over:
-            self._end(SlowConsumer(self.unsent, "limits.outboxes_bytes"))
+            words = f"the hub is short of memory, and held {self.held} bytes for you"
+            self._end(ConnectionLost(words, bound="limits.memory_bytes"))
 
     def silent(self, seconds: float) -> None:
         """End a peer that gave no sign of life, unless it is us who hold it back."""
@@ -278,6 +291,8 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         self._lines.feed(data)
         if not self._paused:
             self._parse()
+        if len(self._lines) > _NOTED:
+            self._pulse.stuck(self)
 
     def pause_writing(self) -> None:
         """Keep what is sent; called by asyncio when the kernel is full."""
@@ -289,7 +304,6 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
     def resume_writing(self) -> None:
         """Go on sending; called by asyncio."""
         self._full = False
-        self._pulse.unstuck(self)
         self._stop_watching()
         self.flush_now()
         self._make_room()

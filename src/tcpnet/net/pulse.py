@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final, Protocol
 
 WEIGHING: Final = 0.5
-"""Seconds between two looks at how much waits for those who take nothing."""
+"""Seconds between two looks at how much is held for those with whom bytes stay."""
 
 
 class Beating(Protocol):
@@ -20,8 +20,18 @@ class Beating(Protocol):
     def flush_now(self) -> None:
         """Hand what waits to the kernel."""
 
+    @property
+    def held(self) -> int:
+        """Bytes that are kept for the peer, in either direction."""
+        ...
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether more may come to them."""
+        ...
+
     def shed(self) -> None:
-        """End: too much waits for all together, and most of it here."""
+        """End: too much is held for all together, and most of it here."""
 
     def ask_for_life(self) -> None:
         """Have the peer say something, as it may only listen."""
@@ -33,9 +43,9 @@ class Beating(Protocol):
 class Pulse:
     """No timer and no scan a connection: the cost of an idle one is an entry in one list."""
 
-    def __init__(self, *, max_silence: float | None = None, max_unsent: int | None = None) -> None:
+    def __init__(self, *, max_silence: float | None = None, max_held: int | None = None) -> None:
         self.max_silence = max_silence
-        self.max_unsent = max_unsent
+        self.max_held = max_held
         self._stuck: dict[Beating, None] = {}
         self._loop = asyncio.get_running_loop()
         self._due: list[Beating] = []
@@ -61,11 +71,11 @@ class Pulse:
         self._asked.pop(connection, None)
 
     def stuck(self, connection: Beating) -> None:
-        """Note that the kernel takes nothing more for this connection: from now on it may grow."""
+        """Note that bytes stay with this connection: the kernel takes none, or a line is long."""
         self._stuck[connection] = None
 
     def unstuck(self, connection: Beating) -> None:
-        """Note that it does again, or that the connection has ended."""
+        """Note that the connection has ended."""
         self._stuck.pop(connection, None)
 
     @property
@@ -74,13 +84,15 @@ class Pulse:
         return sum(connection.unsent for connection in self._stuck)
 
     def relieve(self) -> None:
-        """End those for whom most waits until all together are within `max_unsent` bytes."""
-        if self.max_unsent is None or (total := self.unsent) <= self.max_unsent:
+        """End those for whom most is held until all together are within `max_held` bytes."""
+        self._stuck = {connection: None for connection in self._stuck if connection.is_stuck}
+        total = sum(connection.held for connection in self._stuck)
+        if self.max_held is None or total <= self.max_held:
             return
-        for connection in sorted(self._stuck, key=lambda one: one.unsent, reverse=True):
-            total -= connection.unsent
+        for connection in sorted(self._stuck, key=lambda one: one.held, reverse=True):
+            total -= connection.held
             connection.shed()
-            if total <= self.max_unsent:
+            if total <= self.max_held:
                 return
 
     async def weigh(self) -> None:

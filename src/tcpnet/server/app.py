@@ -122,7 +122,7 @@ async def running(
 
 def _pulse(settings: Settings) -> Pulse:
     limits = settings.limits
-    return Pulse(max_silence=limits.silence_seconds, max_unsent=limits.outboxes_bytes or None)
+    return Pulse(max_silence=limits.silence_seconds, max_held=limits.memory_bytes or None)
 
 
 async def _hours(community: Community) -> None:

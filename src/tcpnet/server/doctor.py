@@ -18,6 +18,7 @@ from enum import IntEnum
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final, TypeVar
+from urllib.parse import urlsplit
 
 from tcpnet import __version__
 from tcpnet.broker import checkup
@@ -289,10 +290,14 @@ def _validity(certificate: Path, now: float) -> Iterator[Finding]:
 
 def _uplink(target: str) -> Iterator[Finding]:
     """Look a name up and connect to it, port 443 unless another one is given."""
-    host, _, port = target.partition(":")
+    site = _tried("names", lambda: _site(target), "the form is HOST, HOST:PORT or [IPv6]:PORT")
+    if isinstance(site, Finding):
+        yield site
+        return
+    host, _ = site
     found = _tried(
         "names",
-        lambda: socket.getaddrinfo(host, int(port or 443), type=socket.SOCK_STREAM),
+        lambda: socket.getaddrinfo(*site, type=socket.SOCK_STREAM),
         "check the name server of this machine; without it only kept pages can be shown",
     )
     if isinstance(found, Finding):
@@ -301,10 +306,16 @@ def _uplink(target: str) -> Iterator[Finding]:
     yield _ok("names", f"{host} is {found[0][4][0]}")
     reached = _tried(
         "uplink",
-        lambda: socket.create_connection((host, int(port or 443)), DIALLING).close(),
+        lambda: socket.create_connection(site, DIALLING).close(),
         "check cable, modem and firewall; meanwhile kept pages are shown",
     )
     yield reached if isinstance(reached, Finding) else _ok("uplink", f"{host} answers")
+
+
+def _site(target: str) -> tuple[str, int]:
+    """Host and port; raises ValueError."""
+    parts = urlsplit(f"//{target}")
+    return parts.hostname or "", parts.port or 443
 
 
 def _tried(about: str, attempt: Callable[[], T], advice: str) -> T | Finding:

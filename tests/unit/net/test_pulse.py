@@ -15,7 +15,8 @@ class Beating:
         self.flushes = 0
         self.silences: list[float] = []
         self.asked = 0
-        self.unsent = 0
+        self.unsent = self.held = 0
+        self.is_stuck = True
         self.sheds = 0
         self.on_asked: Callable[[], None] = lambda: None
         self.told = asyncio.Event()
@@ -167,39 +168,44 @@ async def test_without_a_limit_nobody_is_watched() -> None:
         await Pulse().watch()
 
 
-async def test_those_for_whom_most_waits_go_first_where_memory_is_short() -> None:
-    """As few as do: everybody else goes on."""
-    pulse, peers = Pulse(max_unsent=100), [Beating() for _ in range(4)]
-    for peer, unsent in zip(peers, (10, 60, 50, 20), strict=True):
-        peer.unsent = unsent
+def holding(pulse: Pulse, *sizes: int) -> list[Beating]:
+    """Connections with which so many bytes stay."""
+    peers = [Beating() for _ in sizes]
+    for peer, size in zip(peers, sizes, strict=True):
+        peer.held = size
         pulse.stuck(peer)
+    return peers
+
+
+async def test_those_for_whom_most_is_held_go_first_where_memory_is_short() -> None:
+    """As few as do: everybody else goes on."""
+    pulse = Pulse(max_held=100)
+    peers = holding(pulse, 10, 60, 50, 20)
 
     pulse.relieve()
 
-    assert pulse.unsent == 140
     assert [peer.sheds for peer in peers] == [0, 1, 0, 0]
 
 
 async def test_nobody_goes_while_memory_suffices() -> None:
-    """Those who read again count no more."""
-    pulse, peers = Pulse(max_unsent=100), [Beating() for _ in range(2)]
-    for peer in peers:
-        peer.unsent = 80
-        pulse.stuck(peer)
+    """Those who read again, or have ended, count no more."""
+    pulse = Pulse(max_held=100)
+    peers = holding(pulse, 80, 80, 80)
 
-    pulse.unstuck(peers[0])
-    pulse.unstuck(peers[0])
+    peers[0].is_stuck = False
+    pulse.unstuck(peers[1])
+    pulse.unstuck(peers[1])
     pulse.relieve()
 
-    assert [peer.sheds for peer in peers] == [0, 0]
+    assert [peer.sheds for peer in peers] == [0, 0, 0]
 
 
 async def test_without_a_bound_nobody_goes() -> None:
     """As at the client."""
-    pulse, peer = Pulse(), Beating()
-    peer.unsent = 2**40
-    pulse.stuck(peer)
+    pulse = Pulse()
+    [peer] = holding(pulse, 2**40)
+    peer.unsent = 7
 
     pulse.relieve()
 
-    assert peer.sheds == 0
+    assert (peer.sheds, pulse.unsent) == (0, 7)

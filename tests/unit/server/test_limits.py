@@ -134,3 +134,19 @@ async def test_old_lines_of_a_room_go_while_the_hub_runs(monkeypatch: pytest.Mon
         await bob.enters_room("den")
         shown = [words for words in bob.messages("chat") if words.startswith("(earlier)")]
         assert shown == [f"(earlier) ann> line {number}" for number in (5, 6, 7)]
+
+
+async def test_who_holds_most_of_the_memory_goes_and_others_stay() -> None:
+    """Lines that begin and never end are held as well as what nobody reads."""
+    async with town(limits={"memory_bytes": 50_000}) as hub:
+        ann = await hub.person("ann")
+        hog = await Wire.dial(hub.port)
+        await hog.logs_in("bob")
+
+        hog.write(b"x" * 60_000)
+        bye = await hog.ended()
+        await ann.settled()
+
+        assert bye["reason"] == "the hub is short of memory, and held 60000 bytes for you"
+        assert hub.hub.community.tally.counts["limits.memory_bytes"] == 1
+        await hog.close()
