@@ -25,6 +25,7 @@ from tcpnet.net.keys import Identity
 from tcpnet.net.limits import Tally
 from tcpnet.protocol.items import Bye
 from tcpnet.proxy.fetcher import Fetcher
+from tcpnet.proxy.port.service import Counters
 from tcpnet.proxy.proxy import WebProxy
 from tcpnet.server.session import Session
 from tcpnet.server.totals import Totals
@@ -60,6 +61,8 @@ class Community:
     """How often each limit was reached."""
     totals: Totals = field(default_factory=Totals)
     """What the connections that ended had carried."""
+    at_the_port: Counters = field(default_factory=Counters)
+    """What happened at the proxy port."""
     turns: Turns = field(default_factory=Turns)
     """For large pages that people fetch: nobody else is to notice them."""
 

@@ -6,7 +6,7 @@ import binascii
 import ipaddress
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 from tcpnet.chat.bans import Bans
@@ -29,21 +29,34 @@ _A_WHILE: Final = 5.0
 
 
 class Entrance:
-    """Lets in whoever calls from one of the networks and is not banned, while there is room."""
+    """Lets in whoever calls from one of the networks and is not banned, while there is room.
 
-    def __init__(self, networks: Iterable[Network], doorway: Doorway, bans: Bans) -> None:
+    `note` is told which setting kept out whom.
+    """
+
+    def __init__(
+        self,
+        networks: Iterable[Network],
+        doorway: Doorway,
+        bans: Bans,
+        note: Callable[[str, str], None] = lambda _setting, _address: None,
+    ) -> None:
         self._networks = tuple(networks)
         self._doorway = doorway
         self._bans = bans
+        self._note = note
 
     def admit(self, address: str) -> Refused | None:
         """Count a connection in, or say why not."""
         if (ban := self._bans.of_address(address)) is not None:
+            self._note("bans", address)
             return Refused(403, f"{ban}.", final=True)
         if not self._is_near(address):
+            self._note("proxy.clients", address)
             words = "This proxy is not for your address (the operator can allow it: proxy.clients)."
             return Refused(403, words, final=True)
         if (full := self._doorway.refusal(address, time.monotonic())) is not None:
+            self._note(full.limit.replace("limits.", "proxy."), address)
             words = f"{full.words[:1].upper()}{full.words[1:]}."
             return Refused(503, words, fields=(("Retry-After", "10"),), final=True)
         self._doorway.enter(address)
@@ -99,8 +112,9 @@ class KeyedDoor(Entrance):
         keys: ProxyKeys,
         habits: HabitBook,
         guesses: Guesses,
+        note: Callable[[str, str], None] = lambda _setting, _address: None,
     ) -> None:
-        super().__init__(networks, doorway, bans)
+        super().__init__(networks, doorway, bans, note)
         self._keys = keys
         self._habits = habits
         self._guesses = guesses
@@ -142,6 +156,7 @@ class KeyedDoor(Entrance):
         try:
             delay = self._guesses.begin(f"proxy {name[:64]}", address, time.monotonic())
         except UserError as error:
+            self._note(error.bound, address)
             raise Refused(429, str(error), fields=(("Retry-After", "60"),)) from error
         await asyncio.sleep(delay)
 

@@ -168,8 +168,38 @@ _ROWS: Final[tuple[_Figure | _Table, ...]] = (
     ),
     _Figure(
         "tcpnet_cache_bytes_total",
-        "Bytes of bodies that people had from the cache.",
+        "Bytes of bodies that came from the cache, without what the port answered at once.",
         lambda f: f.community.web.answered.cache_bytes,
+    ),
+    _Figure(
+        "tcpnet_port_connections_total",
+        "Connections at the proxy port.",
+        lambda f: f.community.at_the_port.connections,
+    ),
+    _Figure(
+        "tcpnet_port_requests_total",
+        "Requests there.",
+        lambda f: f.community.at_the_port.requests,
+    ),
+    _Figure(
+        "tcpnet_port_hits_at_once_total",
+        "Of them, those answered at once from memory: in no other figure of answers.",
+        lambda f: f.community.at_the_port.at_once,
+    ),
+    _Figure(
+        "tcpnet_port_refused_total",
+        "Connections and requests that were refused there.",
+        lambda f: f.community.at_the_port.refused,
+    ),
+    _Figure(
+        "tcpnet_port_tunnels_total",
+        "Tunnels opened there, for https.",
+        lambda f: f.community.at_the_port.tunnels,
+    ),
+    _Figure(
+        "tcpnet_port_tunnel_bytes_total",
+        "Bytes through them, both ways: over the uplink, and never from the cache.",
+        lambda f: f.community.at_the_port.tunnel_bytes,
     ),
     _Table(
         "tcpnet_cache_hits_total",

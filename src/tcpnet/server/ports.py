@@ -48,10 +48,16 @@ def proxy_service(settings: Settings, community: Community) -> Service:
     clients = networks("proxy.clients", proxy.clients)
     entrance = (clients, doorway, community.bans)
     people = (community.proxy_keys, community.habits, community.guesses)
-    door = KeyedDoor(*entrance, *people) if proxy.require_login else OpenDoor(*entrance)
+    note = community.note_limit
+    door = KeyedDoor(*entrance, *people, note) if proxy.require_login else OpenDoor(*entrance, note)
     porch = Porch(asks_for_names=proxy.require_login, probe=PROBE)
     return Service(
-        community.web, door, porch.page, community.origins.connect, frozenset(proxy.connect_ports)
+        community.web,
+        door,
+        porch.page,
+        community.origins.connect,
+        frozenset(proxy.connect_ports),
+        counters=community.at_the_port,
     )
 
 

@@ -150,3 +150,17 @@ async def test_who_holds_most_of_the_memory_goes_and_others_stay() -> None:
         assert bye["reason"] == "the hub is short of memory, and held 60000 bytes for you"
         assert hub.hub.community.tally.counts["limits.memory_bytes"] == 1
         await hog.close()
+
+
+async def test_who_is_kept_out_of_the_proxy_port_is_told_and_counted() -> None:
+    """By the setting that keeps him out."""
+    async with town(proxy={"port": 0, "clients": ["192.0.2.0/24"]}) as hub:
+        [(host, port)] = hub.hub.proxy_addresses
+        reader, writer = await asyncio.open_connection(host, port)
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+
+        assert answer.startswith(b"HTTP/1.1 403 ")
+        assert hub.hub.community.tally.counts["proxy.clients"] == 1
+        assert hub.hub.community.at_the_port.refused == 1

@@ -66,7 +66,7 @@ class PortConnection(asyncio.Protocol):
         self.address = str(peer[0]).partition("%")[0] if peer else ""
         self._service.counters.connections += 1
         if refused := self._service.door.admit(self.address):
-            log.info("not let in", extra={"address": self.address, "reason": str(refused)})
+            log.debug("not let in", extra={"address": self.address, "reason": str(refused)})
             self._refuse(refused)
         else:
             self._is_inside = True
