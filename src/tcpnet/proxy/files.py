@@ -28,6 +28,10 @@ _READ_FLAGS: Final = (
 _CREATE_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
+Version = tuple[int, int, int, int]
+"""What differs after a file was written to or replaced: inode, size, times of both changes."""
+
+
 def open_to_read(path: str) -> int:
     """Open a file of the cache; return its descriptor. Raises OSError."""
     return os.open(path, _READ_FLAGS)
@@ -35,15 +39,15 @@ def open_to_read(path: str) -> int:
 
 if sys.platform == "linux":
 
-    def read_now(path: str, size: int) -> bytes | None:
-        """Return the first `size` bytes of a file that the system has in memory, else None.
+    def read_now(path: str, room: memoryview) -> Version | None:
+        """Fill `room` from a file that the system has in memory, else return None.
 
         Raises OSError.
         """
         file = open_to_read(path)
         try:
-            buffer = bytearray(size)
-            count = os.preadv(file, [buffer], 0, os.RWF_NOWAIT)
+            stat = os.fstat(file)
+            count = os.preadv(file, [room], 0, os.RWF_NOWAIT)
         except OSError as error:
             # Not in memory; or a file system that cannot tell.
             if error.errno not in {errno.EAGAIN, errno.EOPNOTSUPP}:
@@ -51,13 +55,14 @@ if sys.platform == "linux":
             return None
         finally:
             os.close(file)
-        return bytes(buffer) if count == size else None
+        version = stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+        return version if count == len(room) else None
 
 else:
 
-    def read_now(path: str, size: int) -> bytes | None:
+    def read_now(path: str, room: memoryview) -> Version | None:
         """Return None: this system does not say which reads would wait."""
-        del path, size
+        del path, room
         return None
 
 

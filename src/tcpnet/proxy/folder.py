@@ -4,7 +4,9 @@ import itertools
 import logging
 import os
 import re
+import zlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 from typing import Final
@@ -30,6 +32,22 @@ _PAGE_NAME: Final = re.compile(r"([0-9a-f]{32})\.pickle")
 _PART_NAME: Final = re.compile(r"[0-9a-f]{32}\.\d+-\d+\.part")
 # Bytes of heads that freshening may append before they are folded into one.
 _MAX_HEADS: Final = 64 * 1024
+# Small files that need no second look at their digests: some 3 KiB of memory each.
+_MAX_KNOWN: Final = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A small file whose digests were right, and what tells that it is still the same.
+
+    Nobody writes to it without changing its `version`; that the disk gives other bytes than it
+    was given shows in `check`, which takes a fourth of the time of the digests.
+    """
+
+    version: files.Version
+    check: int
+    entry: Entry
+    length: int
 
 
 class Folder:
@@ -46,6 +64,9 @@ class Folder:
         self._prefix = f"{path}{os.sep}"
         self._parts = itertools.count()
         self._stuck: set[str] = set()
+        self._known: dict[str, _Known] = {}
+        # For one glance at a time: what it finds is copied out of it.
+        self._room = bytearray()
 
     def claim(self) -> None:
         """Make sure that the folder is ours, making it if need be. Raises ConfigError."""
@@ -99,8 +120,20 @@ class Folder:
 
     def glance(self, identifier: str, size: int) -> tuple[Entry, bytes] | None:
         """Do as `read` if that needs no wait for the disk, None if it may. Raises the same."""
-        data = files.read_now(self._page(identifier), size)
-        return None if data is None else pickles.unpack(data, self._secret, identifier)
+        if size > len(self._room):
+            self._room = bytearray(size)
+        data = memoryview(self._room)[:size]
+        version = files.read_now(self._page(identifier), data)
+        if version is None:
+            return None
+        known, check = self._known.get(identifier), zlib.crc32(data)
+        if known is not None and (known.version, known.check) == (version, check):
+            return known.entry, pickles.body(data, known.length)
+        entry, body = pickles.unpack(bytes(data), self._secret, identifier)
+        self._known[identifier] = _Known(version, check, entry, len(body))
+        if len(self._known) > _MAX_KNOWN:
+            del self._known[next(iter(self._known))]
+        return entry, body
 
     def open(self, identifier: str, size: int) -> PageFile:
         """Open a page of any size. Raises DamagedPage and OSError."""

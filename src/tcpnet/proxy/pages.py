@@ -106,6 +106,21 @@ class PageStore:
         """Return a page at once if it is in memory; counts as a use."""
         return self._shelf.held(page)
 
+    def at_hand(self, page: Page) -> Held | None:
+        """Do as `held`, also for a small page that only the system has in memory."""
+        held = self._shelf.held(page)
+        if held is not None or not self._shelf.reads_small(page):
+            return held
+        try:
+            found = self._folder.glance(page.identifier, page.size)
+        except (DamagedPage, OSError):
+            return None  # `open` finds out what it is, and what to do
+        if found is None:
+            return None
+        held = Held(*found, page.size)
+        self._shelf.note_read(page, held)
+        return held
+
     async def open(self, page: Page) -> Reader | None:
         """Open a page for reading; None when it is gone or damaged, which makes it a miss."""
         source = self._shelf.held(page) or await self._from_disk(page)

@@ -111,5 +111,11 @@ def unpack(data: bytes, secret: bytes, identifier: str) -> tuple[Entry, bytes]:
     return entry, body[0] if len(body) == 1 else b"".join(body)
 
 
+def body(data: memoryview, length: int) -> bytes:
+    """Return the body of a whole file that was checked before."""
+    spans = [chunk_span(length, number) for number in range(chunk_count(length))]
+    return b"".join([data[at + BYTES_START : at + size - 1] for at, size in spans])
+
+
 def _span(data: bytes, offset: int, size: int) -> bytes:
     return data[offset : offset + size]

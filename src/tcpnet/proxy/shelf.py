@@ -83,6 +83,10 @@ class Shelf:
         """Tell whether a body of that many bytes may be held in memory."""
         return length <= self.limits.memory_page
 
+    def reads_small(self, page: Page) -> bool:
+        """Tell whether a page is there, and small enough to be read at once."""
+        return page in self.index and self.fits_memory(page.length)
+
     def held(self, page: Page) -> Held | None:
         """Return a page if it is in memory; counts as a use."""
         held = self._front.get(page.identifier) if page in self.index else None

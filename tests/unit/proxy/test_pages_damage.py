@@ -2,10 +2,13 @@
 
 import asyncio
 import logging
+import sys
 from pathlib import Path
 
 import pytest
 
+from tcpnet.proxy import files as page_files
+from tcpnet.proxy.files import Version
 from tcpnet.proxy.pages import Limits, PageStore
 from tcpnet.proxy.pickles import CHUNK
 from tests.unit.proxy.pages import (
@@ -124,3 +127,52 @@ async def test_what_a_crash_left_half_written_is_removed(tmp_path: Path) -> None
     async with PageStore(tmp_path, SECRET):
         assert not part.exists()
         assert theirs.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says which reads would wait")
+@pytest.mark.parametrize("at", [0, 500, 1030, 1200, -1])
+async def test_a_page_that_was_right_before_is_checked_again(tmp_path: Path, at: int) -> None:
+    """What was written to since then is not taken for what it was."""
+    body = a_body(1000)
+    async with PageStore(tmp_path, SECRET, DISK_ONLY) as pages:
+        page = await store(pages, an_entry(), body)
+        before = [pages.at_hand(page) for _ in range(3)]
+        flip(files(tmp_path)[0], at)
+
+        after = pages.at_hand(page)
+
+    assert [found.body for found in before if found] == [body] * 3
+    assert after is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says which reads would wait")
+async def test_a_disk_that_gives_other_bytes_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though nobody wrote to the file: inode, size and times are as they were."""
+    versions: list[Version | None] = []
+
+    def same(path: str, room: memoryview) -> Version | None:
+        versions.append(read_now(path, room))
+        return versions[0]
+
+    read_now = page_files.read_now
+    monkeypatch.setattr(page_files, "read_now", same)
+    async with PageStore(tmp_path, SECRET, DISK_ONLY) as pages:
+        page = await store(pages, an_entry(), a_body(1000))
+        assert pages.at_hand(page) is not None
+        flip(files(tmp_path)[0], 500)
+
+        assert pages.at_hand(page) is None
+    assert len(versions) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says which reads would wait")
+async def test_a_page_of_two_chunks_is_at_hand_too(tmp_path: Path) -> None:
+    """Read the first time and again, it is the same."""
+    body = a_body(CHUNK + 100)
+    async with PageStore(tmp_path, SECRET, DISK_ONLY) as pages:
+        page = await store(pages, an_entry(), body)
+        found = [pages.at_hand(page) for _ in range(2)]
+
+    assert [one.body for one in found if one] == [body] * 2

@@ -79,7 +79,7 @@ class Hits:
         ready = self._ready.get(raw)
         if ready is None:
             return None
-        held, age = self._pages.held(ready.page), ready.seen.age(self._clock())
+        held, age = self._pages.at_hand(ready.page), ready.seen.age(self._clock())
         asker = self._door.known(ready.credentials)
         if (
             held is None
@@ -119,35 +119,37 @@ class Hits:
             url = targets.page(head.target)
         except Refused:
             return None
-        held = self._held(url, head.asked)
-        if not held:
+        found = self._found(url, head.asked)
+        if not found:
             return None
         request = PageRequest(head.method, url, head.fields)
         now = self._clock()
-        plan = decide(request, [one.entry for one in held], now, self._rules)
+        plan = decide(request, [held.entry for _, held in found], now, self._rules)
         if not isinstance(plan, Serve) or plan.refresh:
             return None
-        found = next(one for one in held if one.entry is plan.entry)
+        page, held = next(pair for pair in found if pair[1].entry is plan.entry)
         if raw and head.asked.keys().isdisjoint(_DECIDING) and not plan.stale:
-            self._remember(raw, request, head, found)
+            self._remember(raw, request, head, page, held)
         self._counters.requests += 1
         self._counters.at_once += 1
         if records.wanted():
             records.note(head.method, url, plan.entry.status, "hit")
-        return self._written(request, head, found, plan)
+        return self._written(request, head, held, plan)
 
-    def _held(self, url: str, asked: dict[str, str]) -> list[Held]:
-        """Return the stored responses for such a request; none if one of them is not in memory."""
+    def _found(self, url: str, asked: dict[str, str]) -> list[tuple[Page, Held]]:
+        """Return the stored responses for such a request; none if one of them is not at hand."""
         found = []
         for page in self._pages.variants(url):
             if fits(page.vary, asked):
-                held = self._pages.held(page)
+                held = self._pages.at_hand(page)
                 if held is None:
                     return []
-                found.append(held)
+                found.append((page, held))
         return found
 
-    def _remember(self, raw: bytes, request: PageRequest, head: RequestHead, held: Held) -> None:
+    def _remember(
+        self, raw: bytes, request: PageRequest, head: RequestHead, page: Page, held: Held
+    ) -> None:
         """Keep what was decided: a plain request gets the page for as long as it is fresh."""
         if len(raw) > _MAX_RAW:
             return
@@ -155,7 +157,6 @@ class Hits:
             self._ready.clear()
         entry = held.entry
         seen, pages = view(entry, self._rules), self._pages.variants(request.url)
-        page = next(page for page in pages if self._pages.held(page) is held)
         self._ready[raw] = _Ready(
             pages=pages,
             page=page,
