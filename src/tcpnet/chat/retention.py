@@ -14,6 +14,7 @@ INTERVAL: Final = 60.0
 """Seconds between two looks: a busy room grows by some thousand lines meanwhile."""
 
 _KIND: Final = "kept"
+_TOGETHER: Final = 64
 _log = logging.getLogger(__name__)
 
 Log = tuple[str, int]
@@ -54,17 +55,26 @@ class Retention:
     async def look(self, logs: Iterable[Log], today: int) -> None:
         """Let go of what is too old or too much on this day of the hub. Raises BrokerError."""
         present = dict(logs)
-        for log, last in present.items():
-            if self.days:
-                await self._note(log, last, today)
-            upto = max(self._outdated(log, today), last - self.lines if self.lines else 0)
-            if upto > self._gone.get(log, 0):
-                await self._broker.trim(log, upto)
-                self._gone[log] = upto
+        found = list(present.items())
+        # Together, since what is written together is one sync; not all, since lines want to pass.
+        for start in range(0, len(found), _TOGETHER):
+            some = found[start : start + _TOGETHER]
+            looks = (self._look_at(log, last, today) for log, last in some)
+            for outcome in await asyncio.gather(*looks, return_exceptions=True):
+                if outcome is not None:
+                    raise outcome
         for log in self._marks.keys() - present.keys():
             await self._broker.remove(_KIND, log)
             del self._marks[log]
         self._gone = {log: upto for log, upto in self._gone.items() if log in present}
+
+    async def _look_at(self, log: str, last: int, today: int) -> None:
+        if self.days:
+            await self._note(log, last, today)
+        upto = max(self._outdated(log, today), last - self.lines if self.lines else 0)
+        if upto > self._gone.get(log, 0):
+            await self._broker.trim(log, upto)
+            self._gone[log] = upto
 
     async def _note(self, log: str, last: int, today: int) -> None:
         """Write down where a log stands at the beginning of a day, unless nothing was said."""

@@ -101,6 +101,17 @@ async def test_without_bounds_everything_is_kept(today: int) -> None:
     assert await broker.entries("kept") == []
 
 
+async def test_many_rooms_are_looked_at_in_few_transactions() -> None:
+    """A card that takes 50 ms to sync would be busy for a minute, once a day."""
+    broker = MemoryBroker()
+    logs = [(f"room {number}", 5) for number in range(500)]
+
+    await Retention(broker, days=30, lines=0).look(logs, today=1)
+
+    assert len(await broker.entries("kept")) == 500
+    assert broker.statistics.commits < 20
+
+
 async def test_a_disk_that_refuses_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keeping on is for the hub's whole life."""
     broker = MemoryBroker()
