@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Final, Protocol, Self
 
 import msgspec
 
+from tcpnet import text
 from tcpnet.chat import names
 from tcpnet.chat.accounts import Account
 from tcpnet.errors import ProtocolError, TcpnetError, UserError
@@ -39,6 +40,10 @@ MAX_WAITING: Final = 16
 
 
 _TOO_FAST: Final = "You say more than this hub takes in a second: what you say follows bit by bit."
+
+
+_SHOWN_LATE: Final = 4096
+"""Bytes that are repeated of what came too late: as much as a line may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,7 @@ class Session:
         self._standing: Standing | None = None
         self._behind = self._returning = self._greeted = self._began_private = False
         self._ids = 0
+        self._stood = 0
         self._cut: asyncio.Timeout | None = None
         self._error: TcpnetError | None = None
         self._request = 0
@@ -408,9 +414,20 @@ class Session:
 
     def _close_question(self) -> None:
         # What was answered too much belonged to this question and to no other.
-        self._question = None
+        question, self._question = self._question, None
+        late = [item for item in self._waiting if isinstance(item, Reply)]
         self._waiting.clear()
         self.connection.resume()
+        if question is not None and question.keep:
+            self._stood = question.id
+            for reply in late:
+                self._refuse_late(reply)
+
+    def _refuse_late(self, reply: Reply) -> None:
+        """Tell what was said to a standing question that was over: it is not to be lost unseen."""
+        if reply.mid:
+            said = text.clip(text.clean(str(reply.value)), _SHOWN_LATE)
+            self.tell(f"This came too late: {said}", kind="error", mid=reply.mid)
 
     def _new_id(self) -> int:
         self._ids += 1
@@ -429,6 +446,8 @@ class Session:
     def _reply(self, reply: Reply) -> None:
         question = self._question
         if question is None or reply.id != question.id:
+            if reply.id == self._stood:
+                self._refuse_late(reply)
             return  # a late answer is harmless
         if reply.res_key != question.res_key:
             raise ProtocolError(f"question {question.id} has the key {question.res_key}")

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tcpnet.protocol.items import Print
+from tcpnet.protocol.items import Print, Reply
 from tests.hub import Person, Town, town
 
 
@@ -117,6 +117,29 @@ async def test_only_the_owner_closes_and_the_owner_cannot_say_bye(hub: Town) -> 
 
     assert (await bob.sees("Only the owner")).kind == "error"
     assert (await ann.sees("This room is yours")).kind == "error"
+    assert ann.messages("chat") == bob.messages("chat") == []
+
+
+async def test_what_came_too_late_for_a_room_is_told_to_whoever_said_it(hub: Town) -> None:
+    """Lines behind the owner's `exit`, his own and others', wherever they were by then."""
+    ann, bob = await hub.people("ann", "bob")
+    await ann.enters_room("den", new=True)
+    await bob.enters_room("den")
+    room = bob.question
+
+    ann.types("exit", mid="m-1")
+    ann.types("one more\x1b", mid="m-2")
+    await bob.asked("Your option")
+    assert room is not None
+    bob.send(Reply(res_key=room.res_key, value="what?", id=room.id, mid="m-3"))
+    bob.send(Reply(res_key=room.res_key, value="says no id", id=room.id))
+
+    mine = await ann.sees("This came too late: one more")
+    his = await bob.sees("This came too late: what?")
+    await bob.settled()
+    assert [(one.kind, one.mid) for one in (mine, his)] == [("error", "m-2"), ("error", "m-3")]
+    assert "\x1b" not in mine.message
+    assert len(bob.messages("error")) == 1
     assert ann.messages("chat") == bob.messages("chat") == []
 
 
