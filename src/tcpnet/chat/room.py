@@ -1,6 +1,6 @@
 """One room: what is kept of it, and the seats of those who are in it now."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -49,10 +49,6 @@ class Seat:
     announced: bool = False
     removed: bool = False
 
-    def is_of(self, account: Account) -> bool:
-        """Whether it is this account that sits here."""
-        return self.account.key == account.key
-
 
 class Deed(Struct, frozen=True):
     """What of a room is kept: `hours_empty` counts hours on which the hub ran.
@@ -75,6 +71,8 @@ class Room:
     deed: Deed
     following: Following | None = None
     seats: dict[Seat, None] = field(default_factory=dict)
+    """In the order in which they came; `add` and `remove` change them."""
+    _by_account: dict[str, list[Seat]] = field(default_factory=dict)
     last_seq: int = 0
     closed: bool = False
 
@@ -102,18 +100,35 @@ class Room:
 
     def is_there(self, member: Seat) -> bool:
         """Whether somebody is in the room and connected, from whatever place."""
-        return any(not seat.away for seat in self.seats if seat.is_of(member.account))
+        return any(not seat.away for seat in self.of(member.account))
 
     def has(self, account: Account) -> bool:
         """Whether the account has a seat."""
-        return any(seat.is_of(account) for seat in self.seats)
+        return account.key in self._by_account
 
     def is_away(self, account: Account) -> bool:
         """Whether this member's connection is lost, from whatever place he came."""
-        return all(seat.away for seat in self.seats if is_same(seat.account, account))
+        return all(seat.away for seat in self.of(account) if is_same(seat.account, account))
 
     def __len__(self) -> int:
-        return len({seat.account.key for seat in self.seats})
+        return len(self._by_account)
+
+    def add(self, seat: Seat) -> None:
+        """Let a member sit."""
+        self.seats[seat] = None
+        self._by_account.setdefault(seat.account.key, []).append(seat)
+
+    def remove(self, seat: Seat) -> None:
+        """Take a seat away."""
+        del self.seats[seat]
+        own = self._by_account[seat.account.key]
+        own.remove(seat)
+        if not own:
+            del self._by_account[seat.account.key]
+
+    def of(self, account: Account) -> Sequence[Seat]:
+        """The seats of one account, found without looking at the others."""
+        return self._by_account.get(account.key, ())
 
     def staying(self) -> int:
         """How many are there whom nobody asked to go."""

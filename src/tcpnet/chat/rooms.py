@@ -120,7 +120,7 @@ class Rooms:
         if room.is_out(seat.account):
             raise UserError(f"You were removed from chat room {room.id}.")
         seat.since = seat.seen = room.last_seq
-        room.seats[seat] = None
+        room.add(seat)
         try:
             yield
         finally:
@@ -135,7 +135,7 @@ class Rooms:
             raise UserError(f"The chat room {room.id} was closed.")
         if seat.removed:
             raise UserError(f"You were removed from chat room {room.id}.")
-        first = not any(other.announced for other in room.seats if other.is_of(seat.account))
+        first = not any(other.announced for other in room.of(seat.account))
         seat.announced = True
         if first and len(room.seats) > 1:
             self._emit(room, Joined(room.id, seat.account.name, len(room)))
@@ -283,11 +283,11 @@ class Rooms:
             await self._broker.remove(_KIND, room_id)
 
     def _leave(self, room: Room, seat: Seat) -> None:
-        del room.seats[seat]
+        room.remove(seat)
         if room.closed:
             self._forget_lines(room)
             return
-        stays = any(other.announced for other in room.seats if other.is_of(seat.account))
+        stays = any(other.announced for other in room.of(seat.account))
         if self._resting or stays or not seat.announced:
             return
         if not seat.removed:  # everybody heard that he was

@@ -124,7 +124,9 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         """Bytes that the kernel has not taken yet."""
         if self._transport is None:
             return 0
-        return self._outbox_size + self._transport.get_write_buffer_size()
+        # What the kernel did not take is there only while it is full: see `connection_made`.
+        waiting = self._transport.get_write_buffer_size() if self._full else 0
+        return self._outbox_size + waiting
 
     @property
     def peer(self) -> str:
