@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -52,6 +53,8 @@ class Kind:
     package: str | None = None
     at_once: int = 32
     """Handshakes under way together: what the listener's queue takes."""
+    module: str = ""
+    """What Python has to have besides."""
 
     def found(self, folder: Path) -> str:
         """The path of the program, compiled into `folder` where it is ours. Raises Absent."""
@@ -60,6 +63,8 @@ class Kind:
             if (made := machine.compiled(source, folder / source.stem)) is None:
                 raise Absent("no compiler")
             return str(made)
+        if self.module and find_spec(self.module) is None:
+            raise Absent(f"{self.module} is not installed")
         if (path := shutil.which(self.program, path=os.pathsep.join(_places()))) is None:
             raise Absent("not installed")
         return path
@@ -235,18 +240,19 @@ def _mosquitto(program: str, folder: Path, port: int) -> list[str]:
 
 TCPNET: Final = "tcpnet"
 EPHEMERAL: Final = "tcpnet --ephemeral"
+FAST: Final = "tcpnet on uvloop"
+
+_PLAIN: Final = ("--set", "server.fast_loop=false")
+"""As it is installed without the `speed` extra."""
+
+_VERSION: Final = ("-m", "tcpnet.cli.server", "--version")
 
 KINDS: Final = {
     kind.name: kind
     for kind in (
-        Kind(TCPNET, "tcpnet", sys.executable, _tcpnet(), ("-m", "tcpnet.cli.server", "--version")),
-        Kind(
-            EPHEMERAL,
-            "tcpnet",
-            sys.executable,
-            _tcpnet("--ephemeral"),
-            ("-m", "tcpnet.cli.server", "--version"),
-        ),
+        Kind(TCPNET, "tcpnet", sys.executable, _tcpnet(*_PLAIN), _VERSION),
+        Kind(EPHEMERAL, "tcpnet", sys.executable, _tcpnet(*_PLAIN, "--ephemeral"), _VERSION),
+        Kind(FAST, "tcpnet", sys.executable, _tcpnet(), _VERSION, module="uvloop"),
         Kind("C floor", "bare", "floor.c", _floor, ()),
         Kind("Python floor", "bare", sys.executable, _python_floor, ()),
         Kind("redis", "redis", "redis-server", _redis, package="redis-server"),

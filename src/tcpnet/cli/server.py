@@ -13,9 +13,11 @@ from tcpnet import __version__
 from tcpnet.errors import ConfigError
 
 if TYPE_CHECKING:
+    import asyncio
     from argparse import ArgumentParser, Namespace
 
     from tcpnet.config import Settings, Source
+    from tcpnet.net.tcp import Listener
 
 # What has a flag of its own, and the setting behind it.
 _FLAGS = {
@@ -146,15 +148,27 @@ def _serve(settings: "Settings") -> int:
 
 async def _until_stopped(settings: "Settings", loop: str) -> None:
     import asyncio
+
+    from tcpnet.server.listening import bound
+
+    stop = asyncio.Event()
+    _on_signals(stop.set)
+    with await bound(settings) as listener:
+        # Whoever calls from here on waits until the hub stands, and is not refused.
+        await _stand(settings, listener, loop, stop)
+
+
+async def _stand(
+    settings: "Settings", listener: "Listener", loop: str, stop: "asyncio.Event"
+) -> None:
+    """Run the hub, telling where it listens, until it is stopped."""
     import logging
 
     from tcpnet.net.limits import is_loopback
     from tcpnet.server import supervisor
     from tcpnet.server.app import running
 
-    stop = asyncio.Event()
-    _on_signals(stop.set)
-    async with running(settings) as hub:
+    async with running(settings, listener) as hub:
         _collect_less()
         logging.getLogger(__name__).info("started", extra={"loop": loop})
         for line in _announcement(hub.addresses):

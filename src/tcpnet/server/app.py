@@ -33,6 +33,7 @@ from tcpnet.net import keys
 from tcpnet.net.keys import Identity
 from tcpnet.net.pulse import Pulse
 from tcpnet.net.reach import reachable
+from tcpnet.net.tcp import Listener
 from tcpnet.proxy.fetcher import Fetcher
 from tcpnet.proxy.guard import Guard
 from tcpnet.proxy.pages import PageStore
@@ -42,6 +43,7 @@ from tcpnet.server.community import Community
 from tcpnet.server.entrance import Entrance
 from tcpnet.server.health import Health
 from tcpnet.server.lag import Lag
+from tcpnet.server.listening import bound
 from tcpnet.server.menu import offered
 from tcpnet.server.operating import Operating
 from tcpnet.server.tasks import Spawn, owned
@@ -62,18 +64,20 @@ class Hub:
 @asynccontextmanager
 async def running(
     settings: Settings,
+    listener: Listener | None = None,
     *,
     fetcher: Callable[[Guard], Fetcher] = Fetcher,
     connect: Connect = connection.connect,
 ) -> AsyncIterator[Hub]:
     """A hub for the length of the block; at its end everybody is told and nothing is lost.
 
-    `fetcher` makes what speaks to sites, `connect` opens the store: stand-ins for them need other
-    ones. Raises ConfigError where a folder or the port cannot be had.
+    `listener`: the port, where it was taken already. `fetcher` makes what speaks to sites,
+    `connect` opens the store: stand-ins for them need other ones. Raises ConfigError where a
+    folder or the port cannot be had.
     """
     offered(settings.menu.hidden)  # or everybody would be told of a wrong setting
     async with AsyncExitStack() as house:
-        listener = house.enter_context(await ports.bound(settings))
+        listener = house.enter_context(listener or await bound(settings))
         port = await ports.bound_proxy_port(settings)
         addresses = port.addresses if port else ()
         if port:

@@ -1,44 +1,26 @@
-"""The ports of a hub: taken before anything else is touched."""
+"""The proxy port: taken when the hub starts, and what it works with."""
 
-import errno
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 from tcpnet.config import Settings
 from tcpnet.errors import ConfigError
 from tcpnet.net.limits import Doorway
-from tcpnet.net.tcp import Listener
 from tcpnet.proxy.guard import Network, network
 from tcpnet.proxy.port.exchange import PROBE
 from tcpnet.proxy.port.listener import ProxyPort
 from tcpnet.proxy.port.service import Service
 from tcpnet.server.community import Community
 from tcpnet.server.door import KeyedDoor, OpenDoor
+from tcpnet.server.listening import telling
 from tcpnet.server.porch import Porch
-
-
-async def bound(settings: Settings) -> Listener:
-    """Take the port before anything else is touched."""
-    with _telling(settings.server.host, settings.server.port):
-        return await Listener.bind(settings.server.host, settings.server.port)
 
 
 async def bound_proxy_port(settings: Settings) -> ProxyPort | None:
     """Take the proxy port, if there is to be one."""
     if isinstance(settings.proxy.port, str):
         return None
-    with _telling(settings.server.host, settings.proxy.port):
+    with telling(settings.server.host, settings.proxy.port):
         return await ProxyPort.bind(settings.server.host, settings.proxy.port)
-
-
-@contextmanager
-def _telling(host: str, port: int) -> Iterator[None]:
-    """Say in words why a port cannot be had."""
-    try:
-        yield
-    except OSError as error:
-        why = "it is in use already" if error.errno == errno.EADDRINUSE else error.strerror
-        raise ConfigError(f"cannot listen at {host}/{port}: {why}") from error
 
 
 def proxy_service(settings: Settings, community: Community) -> Service:
