@@ -240,7 +240,7 @@ class Member(Caller):
 
     def _say(self, number: int) -> None:
         assert self._question is not None
-        self.answer(self._question, _words(number), f"{number:08}")
+        self.answer(self._question, words_of(number), f"{number:08}")
 
 
 class Writer(Caller):
@@ -263,7 +263,7 @@ class Writer(Caller):
             case "message":
                 if self._under_way is None:
                     self._under_way = self.house.ledger.says(self.partner, self.name)
-                self.answer(question, _words(self._under_way), f"{self._under_way:08}")
+                self.answer(question, words_of(self._under_way), f"{self._under_way:08}")
             case "recipient":
                 self.answer(question, self.partner)
 
@@ -365,7 +365,7 @@ async def kept(folder: Path) -> dict[str, Sequence[Line]]:
             names[claim.account.name] = f"mail/{claim.account.key}/{claim.account.box}"
         for name, log in names.items():
             records = await broker.history(log, limit=10_000_000)
-            logs[name] = [Line(r.seq, r.sender, _number(r.body)) for r in records]
+            logs[name] = [Line(r.seq, r.sender, number_of(r.body)) for r in records]
     return logs
 
 
@@ -410,17 +410,17 @@ async def _killed(running: Server) -> None:
     assert "Traceback" not in log, log
 
 
-def _words(number: int) -> str:
+def words_of(number: int) -> str:
     """What somebody says: short and long lines, no two of his alike."""
     return f"{number} {'and so on ' * (1, 8, 90)[number % 3]}".strip()
 
 
-def _number(words: str) -> int:
+def number_of(words: str) -> int:
     """Which line this is; -1 where the words are not what was said."""
     number = int(words.partition(" ")[0])
-    return number if _words(number) == words else -1
+    return number if words_of(number) == words else -1
 
 
 def _line(words: Print) -> Line:
     assert words.seq is not None, words
-    return Line(words.seq, words.from_ or "", _number(words.text or ""))
+    return Line(words.seq, words.from_ or "", number_of(words.text or ""))

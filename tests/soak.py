@@ -14,7 +14,7 @@ from typing import Final
 from tcpnet.net.connection import Connection
 from tcpnet.protocol.items import PROTOCOL, Bye, FromServer, Hello, Resume, Status, Welcome
 from tcpnet.server.session import Session
-from tests.hub import Person, Town, town
+from tests.hub import PATIENCE, Person, Town, town
 from tests.origins import Origin, origin
 
 PAGE: Final = (
@@ -45,6 +45,7 @@ class Soak:
         self.hub = hub
         self.rounds = 0
         self._site = site
+        self._idle = len(asyncio.all_tasks())
         self._tokens: dict[str, str] = {}
 
     async def round(self) -> None:
@@ -64,9 +65,10 @@ class Soak:
         await self._fetches(others[6])
         await self._go(people)
         await self.hub.close()
-        while self.hub.hub.community.sessions:  # who was cut off is waited for
-            tasks = asyncio.all_tasks() - {asyncio.current_task()}
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        async with asyncio.timeout(PATIENCE):
+            while len(tasks := asyncio.all_tasks()) > self._idle:  # who was cut off is waited for
+                tasks -= {asyncio.current_task()}
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
 
     def rest(self) -> Rest:
         """Count what is there."""

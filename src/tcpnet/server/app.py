@@ -4,6 +4,7 @@ import asyncio
 import logging
 import secrets
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -68,12 +69,14 @@ async def running(
     *,
     fetcher: Callable[[Guard], Fetcher] = Fetcher,
     connect: Connect = connection.connect,
+    clock: Callable[[], float] = time.time,
 ) -> AsyncIterator[Hub]:
     """A hub for the length of the block; at its end everybody is told and nothing is lost.
 
     `listener`: the port, where it was taken already. `fetcher` makes what speaks to sites,
-    `connect` opens the store: stand-ins for them need other ones. Raises ConfigError where a
-    folder or the port cannot be had.
+    `connect` opens the store: stand-ins for them need other ones. `clock` tells UTC seconds to be
+    kept with what was said, and jumps as a machine's does. Raises ConfigError where a folder or
+    the port cannot be had.
     """
     offered(settings.menu.hidden)  # or everybody would be told of a wrong setting
     async with AsyncExitStack() as house:
@@ -82,7 +85,7 @@ async def running(
         addresses = port.addresses if port else ()
         if port:
             house.callback(port.close)
-        broker = await house.enter_async_context(stores.opened(settings, connect))
+        broker = await house.enter_async_context(stores.opened(settings, connect, clock))
         guard = Guard(ports.networks("proxy.allow", settings.proxy.allow))
         guard.own_ports.update(number for _, number in (*listener.addresses, *addresses))
         origins = await house.enter_async_context(fetcher(guard))

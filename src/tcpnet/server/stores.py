@@ -1,7 +1,7 @@
 """Where a hub keeps its things: the broker, the pages, its own key."""
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,14 +18,16 @@ from tcpnet.proxy.pages import Limits, PageStore
 
 
 @asynccontextmanager
-async def opened(settings: Settings, connect: Connect) -> AsyncIterator[Broker]:
+async def opened(
+    settings: Settings, connect: Connect, clock: Callable[[], float]
+) -> AsyncIterator[Broker]:
     """The broker that the settings name, with its folder to itself. Raises ConfigError."""
     if settings.server.ephemeral:
         yield MemoryBroker()
         return
     folder = data_dir(settings)
     with FolderLock(folder, "data directory"):
-        async with EmbeddedBroker.open(folder, connect=connect) as broker:
+        async with EmbeddedBroker.open(folder, connect=connect, clock=clock) as broker:
             yield broker
 
 
