@@ -89,6 +89,7 @@ class Limits(Section, frozen=True):
     memory_bytes: Count = 256 << 20
     frame_bytes: Annotated[int, Meta(ge=32_768, le=65_536)] = 65_536
     name_length: Annotated[int, Meta(ge=1, le=32)] = 32
+    room_id_length: Annotated[int, Meta(ge=1, le=64)] = 64
 
 
 class Accounts(Section, frozen=True):

@@ -74,6 +74,14 @@ class Ruled:
 
 
 @dataclass(frozen=True, slots=True)
+class Gone:
+    """So many lines that somebody missed are kept no longer."""
+
+    room: str
+    lines: int
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """What somebody said, durable."""
 
@@ -81,6 +89,6 @@ class Line:
     record: Record
 
 
-Event = Joined | Left | Away | Back | Handed | Closed | Ruled | Line
+Event = Joined | Left | Away | Back | Handed | Closed | Ruled | Gone | Line
 Render = Callable[[Event], bytes]
 """Puts an event into the frame that everybody gets."""

@@ -17,6 +17,7 @@ from tcpnet.chat.events import (
     Back,
     Closed,
     Event,
+    Gone,
     Handed,
     Joined,
     Left,
@@ -51,10 +52,12 @@ class Rooms:
         history_lines: int = 20,
         keep_empty_days: float = 7,
         max_rooms: int = 1000,
+        max_id: int = 64,
     ) -> None:
         self.history_lines = history_lines
         self.keep_empty_days = keep_empty_days
         self.max_rooms = max_rooms
+        self.max_id = max_id
         self._broker = broker
         self._render = render
         self._later = later
@@ -78,7 +81,14 @@ class Rooms:
         """Make a room with a log of its own; raises UserError."""
         found = names.room(room_id)
         if len(self._rooms) + self._in_the_making >= self.max_rooms:
-            raise UserError(f"This hub has {self.max_rooms} rooms already, no more are allowed.")
+            raise UserError(
+                f"This hub has {self.max_rooms} rooms already, no more are allowed.",
+                bound="rooms.max_rooms",
+            )
+        if len(found) > self.max_id:
+            raise UserError(
+                f"A room id has at most {self.max_id} characters.", bound="limits.room_id_length"
+            )
         self._in_the_making += 1
         try:
             return await self._created(found, owner)
@@ -161,9 +171,12 @@ class Rooms:
                 continue  # the member came back meanwhile, with a position of his own
             # What is stored a moment before everybody is told comes to the seat with everybody.
             page = [record for record in stored if record.seq <= room.last_seq]
-            if page and not seat.reader.push(self._encoded(room, page), len(page)):
+            frames = self._encoded(room, page)
+            gone = (page[0].seq if page else room.last_seq + 1) - seen - 1
+            if gone:
+                frames = self._render(Gone(room.id, gone)) + frames
+            if not seat.reader.push(frames, len(page) + bool(gone)):
                 return
-            # Lines that are kept no longer cannot be missed.
             seat.seen = page[-1].seq if page else room.last_seq
             await seat.drained()
         seat.live = not seat.away

@@ -96,7 +96,7 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         """
         self._queue(line, 1)
         if self.unsent > 2 * self.max_outbox and not self._over:
-            self._end(SlowConsumer(self.unsent, "limits.outbox_bytes"))
+            self._end(SlowConsumer(self.unsent, "limits.outbox_bytes twice"))
 
     def push(self, lines: bytes, frames: int) -> bool:
         """Queue what others say, unless the peer has too much to read already."""

@@ -173,6 +173,7 @@ async def _community(
         history_lines=settings.rooms.history_lines,
         keep_empty_days=settings.rooms.keep_empty_days,
         max_rooms=settings.rooms.max_rooms,
+        max_id=settings.limits.room_id_length,
     )
     await rooms.load()
     accounts = Accounts(broker)

@@ -22,7 +22,7 @@ from tcpnet.server.totals import Traffic
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
-_SLOW: Final = ("limits.stall_seconds", "limits.outbox_bytes", "limits.memory_bytes")
+_SLOW: Final = ("limits.stall_seconds", "limits.outbox_bytes twice", "limits.memory_bytes")
 
 
 @dataclass(frozen=True, slots=True)

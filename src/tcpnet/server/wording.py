@@ -8,6 +8,7 @@ from tcpnet.chat.events import (
     Back,
     Closed,
     Event,
+    Gone,
     Handed,
     Joined,
     Left,
@@ -82,6 +83,9 @@ def _print(event: Event) -> Print:
                 kind="notice",
                 room=room,
             )
+        case Gone(room, lines):
+            were = "line that you missed is" if lines == 1 else "lines that you missed are"
+            return Print(message=f"{lines:,} {were} kept no longer.", kind="notice", room=room)
         case Closed(room, by):
             return Print(message=f"{by} closed the chat room {room}.", kind="notice", room=room)
         case Ruled():

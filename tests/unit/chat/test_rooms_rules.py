@@ -9,7 +9,7 @@ import pytest
 from tcpnet.broker.base import Record
 from tcpnet.broker.memory import MemoryBroker
 from tcpnet.chat.accounts import Account
-from tcpnet.chat.events import Away, Back, Closed, Event, Handed, Joined, Left, Line, Ruled
+from tcpnet.chat.events import Away, Back, Closed, Event, Gone, Handed, Joined, Left, Line, Ruled
 from tcpnet.chat.later import Later
 from tcpnet.chat.room import Room, Seat
 from tcpnet.chat.rooms import MAX_RULED, Rooms
@@ -27,6 +27,8 @@ def worded(event: Event) -> bytes:
             return f"{record.sender}:{record.body}\n".encode()
         case Joined(_, name, here) | Left(_, name, here):
             return f"{type(event).__name__} {name} {here}\n".encode()
+        case Gone(_, lines):
+            return f"Gone {lines}\n".encode()
         case Ruled(_, verb, name):
             return f"{verb} {name}\n".encode()
         case Away(_, name) | Back(_, name) | Handed(_, name) | Closed(_, name):
@@ -188,6 +190,26 @@ async def test_who_refuses_a_line_gets_it_before_the_next(house: House) -> None:
 
     assert bob.lines() == [f"{number}" for number in range(100)]
     assert bob.lagged
+
+
+async def test_who_comes_back_to_lines_that_are_gone_is_told_how_many(house: House) -> None:
+    """Before the first one that is left, or where none is; nothing is missed in silence."""
+    room = await house.rooms.create("den", ANN)
+    with ExitStack() as stack:
+        bob, cat = [await comes(house, room, who, stack) for who in (BOB, CAT)]
+        for member in (bob, cat):
+            house.rooms.away(room, member.seat)
+        for number in range(1, 6):
+            await house.rooms.post(room, ANN, f"{number}")
+
+        for member, upto in ((bob, 3), (cat, 5)):
+            await house.broker.trim(room.deed.log, upto)
+            house.rooms.back(room, member.seat, seen=0)
+            member.got.clear()
+            await house.rooms.catch_up(room, member.seat)
+
+    assert bob.got[:3] == ["Gone 3", "Ann:4", "Ann:5"]
+    assert cat.got[:1] == ["Gone 5"]
 
 
 async def test_a_line_that_is_stored_but_not_told_yet_comes_once(house: House) -> None:

@@ -184,6 +184,7 @@ class _Stay:
     def _lagged(self) -> None:
         # He is told when he reads again: within the room's push nothing may end a connection.
         self._lags = True
+        self.community.note_limit("limits.outbox_bytes", self.session.address)
         self.session.fall_behind()
 
     def _promoted(self) -> None:
