@@ -111,6 +111,7 @@ class Caller:
         self.name = name
         self.house = house
         self.positions: dict[str, int] = {}
+        self.last: FromServer | None = None
         self.connection: Connection[FromServer] | None = None
         self._token: str | None = None
         self._session = ""
@@ -133,6 +134,7 @@ class Caller:
 
     def received(self, item: FromServer) -> None:
         """Take an item; called by the connection."""
+        self.last = item
         match item:
             case Welcome():
                 self._token, self._session = item.token or self._token, item.session
@@ -160,6 +162,9 @@ class Caller:
     def answer(self, question: Input, value: str | int, mid: str | None = None) -> None:
         """Answer a question."""
         self.send(Reply(res_key=question.res_key, value=value, id=question.id, mid=mid))
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.last} {self.positions} {'here' if self.connection else 'lost'}"
 
     def asked(self, question: Input) -> None:
         """Take a question."""
@@ -337,12 +342,12 @@ async def outlive(folder: Path, dice: random.Random, *, kills: int, lifetime: in
         async with server(folder, *_UNHURRIED) as running:
             await _settle_in(house, people, running)
             house.kill_after(dice.randint(1, lifetime))
-            await _killed(running)
+            await _killed(running, people)
         for _ in range(kills - 1):
             async with server(folder, *_UNHURRIED) as running:
                 house.opens(running)
                 house.kill_after(dice.randint(1, lifetime))
-                await _killed(running)
+                await _killed(running, people)
         async with server(folder, *_UNHURRIED) as running:
             house.opens(running)
             house.quiet = True
@@ -405,9 +410,12 @@ def _busy(people: Sequence[Member | Writer]) -> list[str]:
     return [person.name for person in people if not person.is_done]
 
 
-async def _killed(running: Server) -> None:
+async def _killed(running: Server, people: Sequence[Member | Writer]) -> None:
     """Wait for the end of a hub; nothing may have gone wrong in it before."""
-    await running.ended()
+    try:
+        await running.ended()
+    except TimeoutError:
+        raise AssertionError(f"nobody hears anything more: {[*map(str, people)]}") from None
     log = await running.logged()
     assert "Traceback" not in log, log
 

@@ -5,6 +5,7 @@ import ssl
 from typing import Any, Final, Generic, Protocol, TypeVar, cast
 
 from tcpnet.errors import ConnectionLost, ProtocolError, SlowConsumer, TcpnetError
+from tcpnet.net.limits import household
 from tcpnet.net.pulse import Pulse
 from tcpnet.net.tls import TlsTransport
 from tcpnet.protocol.codec import MAX_FRAME, Decoder, Lines, encode
@@ -61,7 +62,7 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         self._decoder = decoder
         self._pulse = pulse
         self._lines = Lines(max_frame)
-        self._peer = ""
+        self._peer = self._household = ""
         self._transport: asyncio.Transport | None = None
         self._outbox: list[bytes] = []
         self._outbox_size = 0
@@ -132,6 +133,11 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
     def peer(self) -> str:
         """The address of the other side, without its port; also once the connection has ended."""
         return self._peer
+
+    @property
+    def household(self) -> str:
+        """Whom limits count it to: the other side's address, or its network where it roams one."""
+        return self._household
 
     @property
     def is_encrypted(self) -> bool:
@@ -279,7 +285,10 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         """Begin; called by asyncio."""
         self._transport = cast("asyncio.Transport", transport)
         name = self._extra("peername")
-        self._peer = str(name[0]) if isinstance(name, tuple) else ""
+        self._peer = self._household = str(name[0]) if isinstance(name, tuple) else ""
+        if ":" in self._peer:
+            own = self._extra("sockname")
+            self._household = household(self._peer, str(own[0]) if own else "")
         # The moment the kernel refuses a byte, what follows stays with us, where it is bounded.
         self._transport.set_write_buffer_limits(high=0)
         self._pulse.heard(self)

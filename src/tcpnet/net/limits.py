@@ -124,6 +124,25 @@ class Doorway:
             del self._inside[address]
 
 
+def household(address: str, own: str = "") -> str:
+    """What is counted as one: an address, or the network of 64 bits that one in IPv6 can roam.
+
+    Neighbours of the hub's `own` address share such a network and count one by one.
+    """
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+        here = ipaddress.ip_address(own.partition("%")[0]) if own else None
+    except ValueError:
+        return address
+    if not isinstance(found, ipaddress.IPv6Address):
+        return address
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    network = ipaddress.IPv6Network((found, 64), strict=False)
+    is_near = found.is_loopback or found.is_link_local or (here is not None and here in network)
+    return address if is_near else str(network)
+
+
 def is_loopback(address: str) -> bool:
     """Whether this numeric address is the machine itself."""
     try:

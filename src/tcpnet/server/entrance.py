@@ -35,11 +35,11 @@ class Entrance:
             self._community.note_limit("bans", address)
             self._refuse(connection, str(ban), None)
             return
-        if why := self._doorway.refusal(address, self._clock()):
+        if why := self._doorway.refusal(connection.household, self._clock()):
             self._community.note_limit(why.limit, address)
             self._refuse(connection, why.words, 10)
             return
-        self._doorway.enter(address)
+        self._doorway.enter(connection.household)
         self._spawn(run_session(connection, self._community, self._doorway.leave))
 
     def _refuse(self, connection: Connection[FromClient], words: str, retry: int | None) -> None:

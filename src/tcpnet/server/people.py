@@ -56,7 +56,7 @@ async def run_session(
         try:
             await session.close(farewell)
         finally:
-            left(connection.peer)
+            left(connection.household)
 
 
 async def _talked(session: Session, community: Community) -> Bye:

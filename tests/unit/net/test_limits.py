@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcpnet.net.limits import MAX_TRACKED, QUIET, Bucket, Doorway, Tally
+from tcpnet.net.limits import MAX_TRACKED, QUIET, Bucket, Doorway, Tally, household
 
 
 def test_a_burst_passes_at_once_and_the_rest_at_the_rate() -> None:
@@ -170,3 +170,21 @@ def test_a_limit_is_counted_each_time_and_logged_once_an_hour(
         ("limits.frame_bytes", 1),
         ("limits.connections", 101),
     ]
+
+
+@pytest.mark.parametrize(
+    ("address", "own", "counted"),
+    [
+        ("192.0.2.7", "192.0.2.1", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "::ffff:192.0.2.1", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8::1", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::9", "", "2001:db8:1:2::/64"),
+        ("2001:db8::7", "2001:db8::1", "2001:db8::7"),
+        ("fe80::7%eth0", "fe80::1%eth0", "fe80::7%eth0"),
+        ("::1", "::1", "::1"),
+        ("", "", ""),
+    ],
+)
+def test_who_can_roam_a_network_is_counted_by_it(address: str, own: str, counted: str) -> None:
+    """Of IPv6 one gets 2**64 addresses; the hub's own neighbours share theirs, and count singly."""
+    assert household(address, own) == counted

@@ -210,14 +210,14 @@ async def _is_right(
 
     Raises UserError after too many tries.
     """
-    began = asyncio.get_running_loop().time()
-    await asyncio.sleep(community.guesses.begin(account, session.address, began))
+    began, household = asyncio.get_running_loop().time(), session.connection.household
+    await asyncio.sleep(community.guesses.begin(account, household, began))
     # Both are asked for every name: nobody learns by the time it takes whether one exists.
     fits = await community.passwords.fits(stored or community.passwords.nobody, typed)
     invited = await community.invitations.is_good(typed)
     if not (invited if stored is None else fits):
         return False
-    community.guesses.forgiven(account, session.address, began)
+    community.guesses.forgiven(account, household, began)
     return True
 
 
