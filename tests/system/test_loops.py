@@ -1,13 +1,18 @@
 """A hub on Python's own event loop, and on the fast one."""
 
+import asyncio
 import sys
 from pathlib import Path
 
 import pytest
 
 from tcpnet.server import loops
-from tests.hub import Person
+from tests.hub import PATIENCE, Person
+from tests.origins import origin
 from tests.processes import server
+from tests.unit.proxy.ports import said
+
+PAGE = said("200 OK", "Cache-Control: max-age=600", "Connection: close", body=b"a page\n")
 
 
 def test_a_system_without_the_fast_loop_runs_on_pythons_own(
@@ -45,3 +50,47 @@ async def test_people_talk_in_clear_and_under_tls_on_either_loop(
         running.process.terminate()
         name = loops.FAST if fast else "asyncio"
         assert f'started loop="{name}"' in await running.logged()
+
+
+@pytest.mark.parametrize("fast", [True, False])
+async def test_programs_have_pages_and_tunnels_on_either_loop(tmp_path: Path, fast: bool) -> None:
+    """The proxy port fetches, answers from the cache, and passes through."""
+    async with (
+        origin(PAGE) as site,
+        server(
+            tmp_path,
+            *("--proxy-port", "0", "--proxy-allow", "127.0.0.0/8"),
+            *("--set", f"proxy.connect_ports={site.port}"),
+            *("--set", f"server.fast_loop={str(fast).lower()}"),
+        ) as running,
+    ):
+        assert running.process.stdout is not None
+        async with asyncio.timeout(PATIENCE):
+            port = int((await running.process.stdout.readline()).rpartition(b"/")[2])
+
+        fetched = await _answer(port, _get(f"http://127.0.0.1:{site.port}/"))
+        kept = await _answer(port, _get(f"/+/http://127.0.0.1:{site.port}/"))
+        connect = f"CONNECT 127.0.0.1:{site.port} HTTP/1.1\r\nHost: 127.0.0.1:{site.port}\r\n\r\n"
+        passed = await _answer(port, connect.encode() + _get("/"))
+
+        assert b"tcpnet; fwd=uri-miss; stored" in fetched
+        assert fetched.endswith(b"a page\n")
+        assert b"tcpnet; hit" in kept
+        assert kept.endswith(b"a page\n")
+        assert passed.startswith(b"HTTP/1.1 200 ")
+        assert passed.endswith(PAGE)
+
+
+def _get(target: str) -> bytes:
+    return f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode()
+
+
+async def _answer(port: int, request: bytes) -> bytes:
+    """All that is said on a connection of its own."""
+    async with asyncio.timeout(PATIENCE):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request)
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        return answer

@@ -7,7 +7,7 @@ import struct
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from tcpnet.proxy.port import framing, heads, responses
 from tcpnet.proxy.port.exchange import Exchange
@@ -59,9 +59,8 @@ class PortConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let the client in, or say why not."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.set_write_buffer_limits(high=_HIGH_WATER)
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
+        self._transport.set_write_buffer_limits(high=_HIGH_WATER)
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]).partition("%")[0] if peer else ""
         self._service.counters.connections += 1

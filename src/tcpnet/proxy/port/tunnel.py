@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from typing import Final
+from typing import Final, cast
 
 from tcpnet.proxy.port.service import Counters, Service
 
@@ -85,10 +85,9 @@ class _End(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the connection; its first words wait until the client knows of the tunnel."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        transport.set_write_buffer_limits(high=_HIGH_WATER)
-        transport.pause_reading()
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
+        self.transport.set_write_buffer_limits(high=_HIGH_WATER)
+        self.transport.pause_reading()
 
     def get_buffer(self, _sizehint: int) -> bytearray:
         """Where the next bytes go."""
