@@ -153,13 +153,18 @@ class Fetcher:
         headers = wire.outgoing(method, url, fields, streams=not isinstance(body, bytes | None))
         target = URL(url, encoded=True)
         progress = Progress(target.raw_host or url, self._patience)
-        response = await self._request(method, target, headers, body, progress)
+        try:
+            response = await self._request(method, target, headers, body, progress)
+        except BaseException:
+            progress.close()
+            raise
         try:
             reply = Reply(response, progress, self.uplink)
             if flaw := wire.flaw(progress.host, reply.version, reply.status, reply.fields):
                 raise flaw
             yield reply
         finally:
+            progress.close()
             response.close()
 
     async def _request(
@@ -176,7 +181,7 @@ class Fetcher:
             headers.append(("Content-Length", str(len(body))))
             body = _pieces(body)
         try:
-            async with progress.bounded(Stage.CONNECT):
+            with progress.bounded(Stage.CONNECT):
                 response = await self._session.request(
                     method,
                     target,
@@ -224,7 +229,7 @@ class Reply:
     async def __anext__(self) -> bytes:
         host = self._progress.host
         try:
-            async with self._progress.bounded(Stage.BODY):
+            with self._progress.bounded(Stage.BODY):
                 chunk = await self._response.content.readany()
         except (aiohttp.ClientError, OSError) as error:
             raise diagnosis.of_body(error, host, self.received, self.length) from error

@@ -1,9 +1,10 @@
 """How long each stage of a request may take, and the clock that ends one."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 
 from tcpnet.proxy.failures import Stage, TimedOut
 
@@ -29,29 +30,42 @@ class Patience:
 
 
 class Progress:
-    """How far one request has come."""
+    """How far one request has come; `close` it when it is over.
+
+    One timer for the whole request, which looks when it fires: a request has a dozen stages, and
+    nearly none of them takes too long.
+    """
 
     def __init__(self, host: str, patience: Patience) -> None:
         self.host = host
         self.stage = Stage.CONNECT
         self._patience = patience
-        self._clock: asyncio.Timeout | None = None
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = inf
+        self._task: asyncio.Task[object] | None = None
+        self._expired = False
 
-    @asynccontextmanager
-    async def bounded(self, stage: Stage) -> AsyncGenerator[None, None]:
+    @contextmanager
+    def bounded(self, stage: Stage) -> Iterator[None]:
         """Raise TimedOut if this stage, or one entered meanwhile, takes too long."""
-        clock = asyncio.timeout(None)
+        task = asyncio.current_task()
+        assert task is not None, "only a task can be ended for taking too long"
+        before, self._task, self._expired = task.cancelling(), task, False
+        self.enter(stage)
         try:
-            async with clock:
-                self._clock = clock
-                self.enter(stage)
-                yield
-        except TimeoutError as error:
-            if not clock.expired():
-                raise
-            raise TimedOut(self.host, self.stage, self._patience.of(self.stage)) from error
+            yield
+        except asyncio.CancelledError as error:
+            if self._expired and task.uncancel() <= before:
+                seconds = self._patience.of(self.stage)
+                raise TimedOut(self.host, self.stage, seconds) from error
+            raise
+        except BaseException:
+            if self._expired:
+                task.uncancel()  # what ended it was told in another way
+            raise
         finally:
-            self._clock = None
+            self._task, self._deadline = None, inf
 
     def enter(self, stage: Stage) -> None:
         """Begin a stage, with all its time before it."""
@@ -60,16 +74,39 @@ class Progress:
 
     async def watched(self, body: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
         """Pass a body on to an origin; the time that its source takes is not the origin's."""
-        self._allow(None)
+        self._allow(inf)
         async for chunk in body:
             self.enter(Stage.UPLOAD)
             yield chunk
-            self._allow(None)
+            self._allow(inf)
         self.enter(Stage.ANSWER)
 
-    def _allow(self, seconds: float | None) -> None:
+    def close(self) -> None:
+        """Let go of the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _allow(self, seconds: float) -> None:
         # A name may be found, or an upload go on, after nobody waits for it any more.
-        if self._clock is None or self._clock.expired():
+        if self._task is None or self._expired:
             return
-        now = asyncio.get_running_loop().time()
-        self._clock.reschedule(None if seconds is None else now + seconds)
+        self._deadline = self._loop.time() + seconds
+        if self._timer is None or self._timer.when() > self._deadline:
+            self.close()
+            self._wait()
+
+    def _wait(self) -> None:
+        if self._deadline < inf:
+            self._timer = self._loop.call_at(self._deadline, self._look)
+
+    def _look(self) -> None:
+        """End the task that waits too long; else look again when it may have."""
+        self._timer = None
+        if self._task is None:
+            return
+        if self._loop.time() < self._deadline:
+            self._wait()
+        else:
+            self._expired = True
+            self._task.cancel()

@@ -129,8 +129,10 @@ class _End(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         """Make the other end wait."""
-        self._peer.transport.pause_reading()
+        if not self._peer.transport.is_closing():
+            self._peer.transport.pause_reading()
 
     def resume_writing(self) -> None:
         """Let the other end go on."""
-        self._peer.transport.resume_reading()
+        if not self._peer.transport.is_closing():
+            self._peer.transport.resume_reading()
