@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 PARTS: Final = {
+    "abuse": "two people beside others who flood the hub",
     "broker": "lines a second that become durable",
     "client": "the full screen beside other chat clients",
     "fuzz": "a million frames of nonsense at a hub",
