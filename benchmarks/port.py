@@ -111,6 +111,13 @@ def main() -> int:
     if why := machine.unsupported():
         print(why)
         return 0
+    try:
+        wrk.program()
+    except Absent:
+        print(
+            "the load comes from wrk, which is not installed: `python3 dev.py bench peers` gets it"
+        )
+        return 0
     print(machine.describe())
     with tempfile.TemporaryDirectory(prefix="tcpnet-bench-") as folder:
         Path(folder).chmod(0o755)  # squid gives its rights up

@@ -1,4 +1,4 @@
-"""A load of requests through a proxy: `wrk` where it is installed, else one of our own."""
+"""A load of requests through a proxy, made by `wrk`."""
 
 import os
 import re
