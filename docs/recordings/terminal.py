@@ -93,7 +93,7 @@ async def _lose(shots: Shots, alice: Tty, hub: Server) -> None:
 
 async def _come_back(shots: Shots, alice: Tty, folder: Path, port: int) -> None:
     async with server(folder, "--ephemeral", "--port", str(port)):
-        alice.press("\r")
+        # Without Enter, which would answer the menu where the client was back a moment before.
         await alice.sees("reconnected after")
         await _typed(alice, f"{MENU} I bring the bre")
         shots.append(
