@@ -134,8 +134,8 @@ async def test_names_are_released_and_operators_made(tmp_path: Path) -> None:
         nina.send(Status(ok=True))
         await nina.asked("Your option")
 
-        assert await told(tmp_path, "op", "Nina") == "Nina is now operator.\n"
-        assert await told(tmp_path, "deop", "Nina") == "Nina is no longer operator.\n"
+        assert await told(tmp_path, "op", "Nina") == "Nina is now an operator.\n"
+        assert await told(tmp_path, "deop", "Nina") == "Nina is no longer an operator.\n"
         assert (await told(tmp_path, "release", "Nina")).startswith("Nina is free: ")
         await nina.gone()
         async with people(running, "Nina") as (again,):

@@ -131,7 +131,7 @@ class Operating:
         claim = await self._claim(order.who)
         await self.community.promote(claim.account, operator=order.operator)
         return Outcome(
-            f"{claim.account.name} is {'now' if order.operator else 'no longer'} operator."
+            f"{claim.account.name} is {'now' if order.operator else 'no longer'} an operator."
         )
 
     async def _claim(self, who: str) -> Claim:

@@ -173,12 +173,12 @@ async def test_somebody_becomes_operator_and_no_longer(desk: Desk) -> None:
     _, welcome = await comes(desk, "Nina")
     accounts = desk.town.hub.community.accounts
 
-    assert await desk.says(orders.Promote("Nina")) == "Nina is now operator."
+    assert await desk.says(orders.Promote("Nina")) == "Nina is now an operator."
     claim = await accounts.claim("Nina")
     assert claim is not None
     assert claim.operator
     assert await desk.says(orders.Promote(str(welcome.client_id), operator=False)) == (
-        "Nina is no longer operator."
+        "Nina is no longer an operator."
     )
     claim = await accounts.claim("Nina")
     assert claim is not None
