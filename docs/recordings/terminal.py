@@ -25,14 +25,18 @@ async def record() -> Shots:
     """Let Alice join, talk, look back, paste, lose the hub for a while; captions and screens."""
     shots: Shots = []
     with TemporaryDirectory() as folder, ExitStack() as people:
-        async with server(Path(folder) / "one", "--ephemeral") as first:
-            alice = people.enter_context(client(first.port, "Alice", rows=20))
-            bob = people.enter_context(client(first.port, "Bob", rows=20))
+        async with server(Path(folder)) as first:
+            alice, bob = (
+                people.enter_context(
+                    client(first.port, name, "--state-dir", str(Path(folder) / name), rows=20)
+                )
+                for name in ("Alice", "Bob")
+            )
             await _join(shots, alice, bob)
             await _look_back(shots, alice, bob)
             await _paste(shots, alice)
-            await _lose(shots, alice, first)
-        await _come_back(shots, alice, Path(folder) / "two", first.port)
+            await _lose(shots, alice, bob, first)
+        await _come_back(shots, alice, Path(folder), first.port)
     return shots
 
 
@@ -83,21 +87,28 @@ async def _paste(shots: Shots, alice: Tty) -> None:
     await _typed(alice, ">")
 
 
-async def _lose(shots: Shots, alice: Tty, hub: Server) -> None:
+async def _lose(shots: Shots, alice: Tty, bob: Tty, hub: Server) -> None:
     alice.press("I bring the bre")
     await _typed(alice, "> I bring the bre")
     hub.process.kill()
     await alice.sees("NOT CONNECTED, retry")
     shots.append(("The hub is killed while she types.", _shot(alice)))
+    await bob.sees("NOT CONNECTED, retry")
+    bob.press("\x04")
+    await bob.ends()
 
 
 async def _come_back(shots: Shots, alice: Tty, folder: Path, port: int) -> None:
-    async with server(folder, "--ephemeral", "--port", str(port)):
-        # Without Enter, which would answer the menu where the client was back a moment before.
+    async with server(folder, "--port", str(port)):
+        # Without Enter, which would send the line where the client was back a moment before.
         await alice.sees("reconnected after")
-        await _typed(alice, f"{MENU} I bring the bre")
+        await alice.until(lambda: "room den (1) | ok" in alice.status_line, "the room")
+        await _typed(alice, "> I bring the bre")
         shots.append(
-            ("It is started again: her line is still hers, and was not sent.", _shot(alice))
+            (
+                "It is started again: she is back in the room, her line typed and not sent.",
+                _shot(alice),
+            )
         )
         alice.press("\x03\x04")
         status = await alice.ends()
