@@ -35,6 +35,9 @@ from tcpnet.server.attachment import Attachment
 from tcpnet.server.offers import Offer, nothing
 from tcpnet.server.totals import Traffic
 
+IDLE: Final = 10
+"""Times as many items as answers are taken where they lead to nothing: pings, late answers."""
+
 MAX_WAITING: Final = 16
 """Items of one person that may wait to be taken; then his connection is held back."""
 
@@ -105,6 +108,8 @@ class Session:
         self.positions: Mapping[str, int] = {}
         self._attachment = Attachment(connection, grace, self._end)
         self._pace = pace
+        self._idle = Bucket(pace.rate * IDLE, pace.burst * IDLE)
+        self._is_held_back = False
         self._limited = limited
         self._told_to_wait = False
         self._waiting: list[FromClient | None] = []  # an empty deque is 600 bytes
@@ -351,8 +356,10 @@ class Session:
         """Take one item from the connection, in the event loop."""
         match item:
             case Ping(t=sent):
+                self._leads_nowhere()
                 self._attachment.send(Pong(t=sent))
             case Seen(mail=upto):
+                self._leads_nowhere()
                 self.seen(upto)
             case Reply():
                 self._reply(item)
@@ -367,11 +374,12 @@ class Session:
             case items.Secure():
                 self._put(item)
             case items.Cancel():
+                self._leads_nowhere()
                 self._stop(item.id)
             case items.Get():
                 self._attachment.send(self._piece(item))
             case items.Pong():
-                pass  # the byte that carried it was the sign of life
+                self._leads_nowhere()  # the byte that carried it was the sign of life
 
     def lost(self, error: TcpnetError) -> None:
         """Wait for the person to come back, or end; called once by each connection."""
@@ -446,12 +454,14 @@ class Session:
     def _reply(self, reply: Reply) -> None:
         question = self._question
         if question is None or reply.id != question.id:
+            self._leads_nowhere()
             if reply.id == self._stood:
                 self._refuse_late(reply)
             return  # a late answer is harmless
         if reply.res_key != question.res_key:
             raise ProtocolError(f"question {question.id} has the key {question.res_key}")
         if not question.keep and self._waiting:
+            self._leads_nowhere()
             return  # it was answered already
         if not (question.keep and self._listens and self._hears(reply)):
             self._put(reply)
@@ -470,6 +480,21 @@ class Session:
             return False
         assert self._standing is not None, "nobody listens without one"
         return self._standing.hears(_answer(reply))
+
+    def _leads_nowhere(self) -> None:
+        """Count an item that costs its sender nothing; who sends too many is read more slowly."""
+        loop = asyncio.get_running_loop()
+        if not (wait := self._idle.take(loop.time())):
+            return
+        self.connection.pause()  # also where the dialogue has read on meanwhile
+        if not self._is_held_back:
+            self._is_held_back = True
+            loop.call_later(wait, self._read_on)
+
+    def _read_on(self) -> None:
+        self._is_held_back = False
+        if len(self._waiting) < MAX_WAITING:  # else the dialogue reads on when it took some
+            self.connection.resume()
 
     def _put(self, item: FromClient) -> None:
         self._waiting.append(item)

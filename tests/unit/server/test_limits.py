@@ -5,6 +5,7 @@ import logging
 
 import pytest
 
+from tcpnet.protocol.items import FromClient, Ping, Reply, Seen
 from tests.hub import PATIENCE, town
 from tests.wire import Wire, hello
 
@@ -22,6 +23,28 @@ async def test_who_says_too_much_is_told_once_and_waits() -> None:
         told = [words for words in ann.messages("notice") if "more than this hub takes" in words]
         assert len(told) == 1
         assert hub.hub.community.tally.counts["limits.replies_per_second"] == 1
+
+
+@pytest.mark.parametrize("ask", [Ping(t=1.0), Reply(res_key="x", value=1, id=10_000), Seen(mail=0)])
+async def test_what_leads_to_nothing_is_read_at_a_pace(ask: FromClient) -> None:
+    """Ten times that of answers: a flood of it costs its sender time, and the hub little."""
+    async with town(limits={"replies_per_second": 20.0, "reply_burst": 1}) as hub:
+        ann = await hub.person("ann")
+        (session,) = hub.hub.community.sessions.values()
+        before = session.connection.frames_in
+
+        for _ in range(100):
+            ann.send(ask)
+        ann.send(Ping(t=2.0))
+        for _ in range(1000):  # turns of the loop
+            if session.connection.paused:
+                break
+            await asyncio.sleep(0)
+        at_once = session.connection.frames_in - before
+        await ann.settled()
+
+        assert at_once <= 30
+        assert session.connection.frames_in - before >= 102, "nothing is lost"
 
 
 async def test_a_frame_over_the_setting_ends_the_connection_in_words() -> None:
