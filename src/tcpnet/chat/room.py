@@ -10,10 +10,6 @@ from tcpnet.broker.base import Following
 from tcpnet.chat.accounts import Account
 
 
-def _ignored() -> None:
-    """Take note of nothing."""
-
-
 class Reader(Protocol):
     """Takes frames that were encoded for everybody, or refuses them; never waits."""
 
@@ -33,7 +29,7 @@ class Seat:
     `reader` takes what everybody gets; `lagged` is told of its first refusal: from
     then on the seat is no longer `live` and gets nothing until it caught up from the log, where
     `seen` is the last line it had, and `since` the last one before it came. `dismiss` asks the
-    member to go, `promoted` tells that the room became his.
+    member to go.
     """
 
     account: Account
@@ -41,7 +37,6 @@ class Seat:
     drained: Callable[[], Awaitable[None]]
     lagged: Callable[[], None]
     dismiss: Callable[[], None]
-    promoted: Callable[[], None] = _ignored
     since: int = 0
     seen: int = 0
     live: bool = False
@@ -105,6 +100,10 @@ class Room:
     def has(self, account: Account) -> bool:
         """Whether the account has a seat."""
         return account.key in self._by_account
+
+    def may_inherit(self, seat: Seat) -> bool:
+        """Whether the room may become this member's: nobody who must not speak or stay."""
+        return not (seat.removed or self.is_muted(seat.account))
 
     def is_away(self, account: Account) -> bool:
         """Whether this member's connection is lost, from whatever place he came."""

@@ -62,7 +62,7 @@ class Rooms:
         self._render = render
         self._later = later
         self._rooms: dict[str, Room] = {}
-        self._in_the_making = 0
+        self._in_the_making: set[str] = set()
         self._resting = False
 
     def __iter__(self) -> Iterator[Room]:
@@ -80,7 +80,7 @@ class Rooms:
     async def create(self, room_id: str, owner: Account) -> Room:
         """Make a room with a log of its own; raises UserError."""
         found = names.room(room_id)
-        if len(self._rooms) + self._in_the_making >= self.max_rooms:
+        if len(self._rooms) + len(self._in_the_making) >= self.max_rooms:
             raise UserError(
                 f"This hub has {self.max_rooms} rooms already, no more are allowed.",
                 bound="rooms.max_rooms",
@@ -89,11 +89,13 @@ class Rooms:
             raise UserError(
                 f"A room id has at most {self.max_id} characters.", bound="limits.room_id_length"
             )
-        self._in_the_making += 1
+        if (key := found.lower()) in self._rooms or key in self._in_the_making:
+            raise UserError(f"The chat room {found} already exists.")
+        self._in_the_making.add(key)
         try:
             return await self._created(found, owner)
         finally:
-            self._in_the_making -= 1
+            self._in_the_making.remove(key)
 
     async def _created(self, found: str, owner: Account) -> Room:
         # A room made anew under an old id must never show the old one's lines.
@@ -114,7 +116,7 @@ class Rooms:
     def find(self, room_id: str) -> Room:
         """The open room with this id; raises UserError."""
         found = names.room(room_id)
-        if (room := self._rooms.get(found)) is None:
+        if (room := self._rooms.get(found.lower())) is None:
             raise UserError(f"There is no chat room {found}.")
         return room
 
@@ -258,7 +260,7 @@ class Rooms:
     def _open(self, deed: Deed) -> Room:
         room = Room(deed)
         room.following = self._broker.follow(deed.log, lambda records: self._say(room, records))
-        self._rooms[deed.id] = room
+        self._rooms[deed.id.lower()] = room
         return room
 
     def _say(self, room: Room, records: Sequence[Record]) -> None:
@@ -276,7 +278,7 @@ class Rooms:
         if room.closed:
             return
         room.closed = True
-        del self._rooms[room.id]
+        del self._rooms[room.id.lower()]
         if room.following:
             room.following.close()
         room.push(self._render(Closed(room.id, by.name)))
@@ -306,16 +308,13 @@ class Rooms:
         if not seat.removed:  # everybody heard that he was
             self._emit(room, Left(room.id, seat.account.name, len(room)))
         if room.is_owner(seat.account) and not room.has(seat.account):
-            heirs = (other.account for other in room.seats if not other.removed)
+            heirs = (other.account for other in room.seats if room.may_inherit(other))
             if heir := next(heirs, None):
                 self._hand_on(room, heir)
 
     def _hand_on(self, room: Room, heir: Account) -> None:
         self._rewrite(room, msgspec.structs.replace(room.deed, owner=heir))
         self._emit(room, Handed(room.id, heir.name))
-        for seat in room.seats:
-            if is_same(seat.account, heir):
-                seat.promoted()
 
     def _emit(self, room: Room, event: Event) -> None:
         room.push(self._render(event))

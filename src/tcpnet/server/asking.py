@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from typing import Final
 
+from tcpnet.errors import UserError
+from tcpnet.server.community import Community
 from tcpnet.server.session import Session
 
 OPTION: Final = "Your option <enter a number>: "
@@ -20,6 +22,16 @@ async def choose(session: Session, rows: Collection[int]) -> int:
         complete = len(rows) == last
         wanted = f"a number from 1 to {last}" if complete else "a number that the menu has"
         session.tell(f"Please enter {wanted}.", kind="error")
+
+
+async def new_password(session: Session, community: Community, question: str) -> str:
+    """Ask for a new password, twice; what to store of it. Raises UserError where it will not do."""
+    first = await session.ask(question, key="new_password", res_type="secret")
+    hashed = await community.passwords.hashed(first.text)
+    again = await session.ask("The same again: ", key="new_password", res_type="secret")
+    if first.text != again.text:
+        raise UserError("These are two different passwords: nothing was changed.")
+    return hashed
 
 
 async def agreed(session: Session, question: str, *, key: str) -> bool:

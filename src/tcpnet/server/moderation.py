@@ -10,24 +10,26 @@ from tcpnet.server.community import Community
 from tcpnet.server.session import Answer, Session
 
 _WHO: Final = "/who"
+_LEAVE: Final = "/leave"
 _CLOSE: Final = "/close"
 _RULINGS: Final[dict[str, Verb]] = {
-    "/kick": "kick",
-    "/unkick": "unkick",
     "/mute": "mute",
     "/unmute": "unmute",
+    "/kick": "kick",
+    "/unkick": "unkick",
 }
-_ORDERS: Final = frozenset({_WHO, _CLOSE, *_RULINGS})
+
+WORDS: Final = (_WHO, _LEAVE, *_RULINGS, _CLOSE)
+"""All orders. Everybody is told of them: who may not give one is told who may."""
 
 
-def words(session: Session, room: Room) -> tuple[str, ...]:
-    """The orders that this person may give here."""
-    return (_WHO, *_RULINGS, _CLOSE) if _rules(session, room) else (_WHO,)
+async def obeyed(session: Session, community: Community, room: Room, answer: Answer) -> bool | None:
+    """Carry an answer out if it is an order: whether its person leaves with it, None if it is none.
 
-
-async def obeyed(session: Session, community: Community, room: Room, answer: Answer) -> bool:
-    """Carry an answer out if it is an order; whether it was one. Raises UserError, BrokerError."""
+    Raises UserError and BrokerError.
+    """
     word, _, name = answer.text.strip().partition(" ")
+    word = word.lower()
     if word == _WHO:
         session.tell(_who(room), mid=answer.mid or None)
     elif word == _CLOSE:
@@ -36,17 +38,16 @@ async def obeyed(session: Session, community: Community, room: Room, answer: Ans
     elif verb := _RULINGS.get(word):
         _demand(session, room)
         await _rule(session, community, room, verb, name, answer.mid)
-    else:
-        return False
-    return True
+    elif word != _LEAVE:
+        return None
+    return room.closed or word == _LEAVE
 
 
 def said(text: str) -> str:
     """What is said by a line that is no order: `//kick` says `/kick`."""
     begun = text.lstrip()
-    if begun.startswith("//") and "/" + begun.lstrip("/").partition(" ")[0].strip() in _ORDERS:
-        return begun[1:]
-    return text
+    word = "/" + begun.lstrip("/").partition(" ")[0].strip().lower()
+    return begun[1:] if begun.startswith("//") and word in WORDS else text
 
 
 async def _rule(
@@ -73,7 +74,8 @@ def _rules(session: Session, room: Room) -> bool:
 
 def _who(room: Room) -> str:
     accounts = {seat.account.key: seat.account for seat in room.seats}
-    return "Here: " + ", ".join(_described(room, account) for account in accounts.values())
+    here = ", ".join(_described(room, account) for account in accounts.values())
+    return f"Here: {here}" if room.has(room.owner) else f"Here: {here}. {room.owner.name} owns it."
 
 
 def _described(room: Room, account: Account) -> str:

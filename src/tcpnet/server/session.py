@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Protocol, Self
 
-import msgspec
-
 from tcpnet import text
 from tcpnet.chat import names
 from tcpnet.chat.accounts import Account
@@ -283,13 +281,6 @@ class Session:
             yield
         finally:
             self._standing = None
-
-    def revise(self, **changes: Any) -> None:
-        """Describe the open question anew, under its id."""
-        if self._question is not None:
-            self._question = msgspec.structs.replace(self._question, **changes)
-            if not self.is_away:  # who comes back is asked again
-                self._attachment.send(self._question)
 
     def call_off(self) -> None:
         """End the standing question of `lines`; nothing happens where none is open."""

@@ -430,3 +430,15 @@ async def test_rooms_made_at_once_are_no_more_than_are_allowed(house: House) -> 
 
     assert sum(isinstance(room, Room) for room in made) == len(house.rooms) == 2
     assert all(isinstance(room, Room | UserError) for room in made)
+
+
+async def test_ids_of_rooms_differ_by_more_than_case() -> None:
+    """Who says DEN means den; and nobody has a second one beside it."""
+    rooms = Rooms(MemoryBroker(), Later(), worded)
+    room = await rooms.create("Den", ANN)
+
+    with pytest.raises(UserError, match="The chat room DEN already exists"):
+        await rooms.create("DEN", BOB)
+
+    assert rooms.find("den") is room
+    assert room.id == "Den"

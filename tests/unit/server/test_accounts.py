@@ -149,7 +149,6 @@ async def test_wrong_passwords_are_refused_and_soon_have_to_wait() -> None:
         for _ in range(2):
             await eve.answers("Password: ", "guess guess")
             await eve.sees("This is not the password of Nina.")
-            await eve.answers("Your id key", "Nina")
         await eve.answers("Password: ", "correct horse")
 
         waits = await eve.sees("There were too many wrong passwords.")
@@ -157,6 +156,25 @@ async def test_wrong_passwords_are_refused_and_soon_have_to_wait() -> None:
 
     assert re.search(r"Try again in \d+ s\.", waits.message)
     assert again.name == "Nina"
+
+
+async def test_a_wrong_password_is_asked_again_and_not_a_name(hub: Town) -> None:
+    """What is typed next may be the right one, and must not become a name that all can read."""
+    nina, _ = await comes(hub, "Nina")
+    await sets_password(nina, "correct horse")
+    again = await knocks(hub, "Nina")
+
+    await again.answers("Password: ", "correct hose")
+    await again.sees("Enter nothing to choose another name.")
+    assert (await again.asked("Password: ")).res_type == "secret"
+    again.types("correct horse")
+    welcome: Welcome = await again.gets(Welcome)
+    other = await knocks(hub, "Nina")
+    await other.answers("Password: ", "")
+    await other.answers("Your id key", "Nina2")
+    changed: Welcome = await other.gets(Welcome)
+
+    assert (welcome.name, changed.name) == ("Nina", "Nina2")
 
 
 async def test_one_account_in_two_places_is_listed_once_and_hears_everything_twice(
@@ -264,14 +282,14 @@ async def test_where_guests_are_off_newcomers_need_a_code() -> None:
         code = await hub.hub.community.invitations.make()
         eve = await knocks(hub, "Eve")
         await eve.answers("Password or invitation code: ", "nothing good")
-        await eve.sees("This is not the password of Eve.")
-        await eve.answers("Your id key", "Eve")
+        await eve.sees("This is neither the password of Eve nor a code that is good.")
         await eve.answers("Password or invitation code: ", code.upper())
         await eve.answers("Choose a password: ", "correct horse")
+        await eve.answers("The same again: ", "correct horse")
         await eve.gets(Welcome)
         other = await knocks(hub, "Other")
         await other.answers("Password or invitation code: ", code)
-        await other.sees("This is not the password of Other.")
+        await other.sees("This is neither the password of Other")
 
 
 @pytest.mark.parametrize(

@@ -547,6 +547,7 @@ async def test_an_invitation_is_not_spent_by_a_password_that_will_not_do() -> No
         await again.answers("Choose a password: ", "short")
         await again.sees("at least 8")
         await again.answers("Choose a password: ", "long enough")
+        await again.answers("The same again: ", "long enough")
         await again.gets(Welcome)
 
 
@@ -557,6 +558,7 @@ async def test_nobody_learns_from_the_questions_which_names_exist() -> None:
         nina = await knocks(hub, "nina")
         await nina.answers("Password or invitation code: ", code)
         await nina.answers("Choose a password: ", "correct horse")
+        await nina.answers("The same again: ", "correct horse")
         await nina.gets(Welcome)
 
         said = []
@@ -564,7 +566,7 @@ async def test_nobody_learns_from_the_questions_which_names_exist() -> None:
             guesser = await knocks(hub, name)
             question = await guesser.asked("Password")
             guesser.types("a wrong guess")
-            refusal = await guesser.sees("This is not the password")
+            refusal = await guesser.sees("This is neither the password")
             said.append((question, refusal.message.replace(name, "NAME")))
 
     assert said[0] == said[1]
@@ -582,7 +584,7 @@ async def test_guesses_at_once_are_as_many_as_guesses_in_turn() -> None:
         for guesser in guessers:
             guesser.types("a wrong guess")
         for guesser in guessers:
-            await guesser.asked("Your id key")
+            await guesser.sees("password")
 
     answers = [guesser.messages("error")[0] for guesser in guessers]
     assert len([words for words in answers if "not the password" in words]) == 2

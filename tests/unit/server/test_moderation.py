@@ -1,13 +1,7 @@
 """Orders in a room: who may give them, and what they do to whom."""
 
-from tcpnet.protocol.items import PROTOCOL, Hello, Input, Status, Welcome
+from tcpnet.protocol.items import PROTOCOL, Hello, Status, Welcome
 from tests.hub import Person, Town
-
-
-def words_of(person: Person) -> tuple[str, ...]:
-    """The orders that the open question names."""
-    assert person.question is not None
-    return person.question.words
 
 
 async def in_a_room(hub: Town, *names: str) -> list[Person]:
@@ -98,13 +92,12 @@ async def test_a_member_gives_no_orders_but_asks_who_is_there(hub: Town) -> None
     """Each is refused in one sentence, and no order is ever posted as a line."""
     ann, bob = await in_a_room(hub, "ann", "bob")
 
-    for order in ("/kick ann", "/mute ann", "/unmute ann", "/unkick ann", "/close"):
+    for order in ("/kick ann", "/mute ann", "/Unmute ann", "/unkick ann", "/CLOSE"):
         bob.types(order)
         assert (await bob.sees("Only ann, who owns this room")).kind == "error"
     bob.types("/who")
 
     await bob.sees("Here: ann (owner), bob")
-    assert words_of(bob) == ("/who",)
     await ann.settled()
     assert ann.messages("chat") == []
 
@@ -145,21 +138,31 @@ async def test_orders_need_somebody_who_is_known_and_not_oneself(hub: Town) -> N
     await ann.sees("That is you.")
 
 
-async def test_who_inherits_a_room_inherits_its_words(hub: Town) -> None:
-    """His question is described anew under its id."""
+async def test_an_owner_may_leave_and_the_room_passes_on(hub: Town) -> None:
+    """To the longest member who may speak; he has the words of an owner then."""
     ann, bob, eve = await in_a_room(hub, "ann", "bob", "eve")
-    before = bob.question
+    ann.types("/mute bob")
+    await bob.sees("ann muted bob.")
 
-    assert ann.connection is not None
-    await ann.connection.close()
-    await bob.sees("bob owns this room now")
-    described: Input = await bob.gets(Input)
+    ann.types("/Leave")
 
-    assert before is not None
-    assert described.id == before.id
-    assert "/kick" in described.words
-    bob.types("/kick eve")
-    await eve.asked("Your option")
+    await ann.asked("Your option")
+    await bob.sees("eve owns this room now")
+    eve.types("/KICK bob")
+    await bob.asked("Your option")
+
+
+async def test_a_room_passes_to_nobody_who_is_muted(hub: Town) -> None:
+    """It stays its owner's, also while he is away; everybody may ask whose it is."""
+    ann, bob = await in_a_room(hub, "ann", "bob")
+    ann.types("/mute bob")
+    await bob.sees("ann muted bob.")
+
+    ann.types("/leave")
+    await bob.sees("ann disconnected from the chat.")
+    bob.types("/who")
+
+    await bob.sees("Here: bob (muted). ann owns it.")
 
 
 async def test_an_operator_rules_in_every_room(hub: Town) -> None:

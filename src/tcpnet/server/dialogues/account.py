@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from tcpnet.errors import UserError
-from tcpnet.server.asking import agreed, choose
+from tcpnet.server.asking import agreed, choose, new_password
 from tcpnet.server.community import Community
 from tcpnet.server.session import Quit, Session
 
@@ -20,7 +20,10 @@ async def manage(session: Session, community: Community) -> None:
         chosen = await choose(session, range(1, len(rows) + 1))
         if chosen == len(rows):
             return
-        await deeds[chosen - 1][1](session, community)
+        try:
+            await deeds[chosen - 1][1](session, community)
+        except UserError as error:
+            session.tell(str(error), kind="error")
 
 
 async def _deeds(session: Session, community: Community) -> list[tuple[str, _Deed]]:
@@ -44,11 +47,7 @@ async def _deeds(session: Session, community: Community) -> list[tuple[str, _Dee
 async def _set_password(session: Session, community: Community) -> None:
     if not session.is_private:
         raise UserError("A password is not asked over a connection that others can listen to.")
-    first = await session.ask("New password: ", key="new_password", res_type="secret")
-    hashed = await community.passwords.hashed(first.text)
-    again = await session.ask("The same again: ", key="new_password", res_type="secret")
-    if first.text != again.text:
-        raise UserError("These are two different passwords: nothing was changed.")
+    hashed = await new_password(session, community, "New password: ")
     await community.accounts.set_password(session.account, hashed)
     session.tell("Your password is set. It lets you in as this name from anywhere.")
 

@@ -14,11 +14,16 @@ from tcpnet.chat.mailboxes import MAX_MESSAGE
 from tcpnet.chat.rooms import MAX_LINE
 from tcpnet.errors import BrokerError, ProtocolError, UserError
 from tcpnet.protocol.items import PROTOCOL, Hello, Limits, Resume, Welcome
+from tcpnet.server.asking import new_password
 from tcpnet.server.community import Community
 from tcpnet.server.holdings import Holdings
 from tcpnet.server.session import Quit, Session
 
 _log = logging.getLogger(__name__)
+
+
+class _WrongSecretError(UserError):
+    """What should prove a name does not."""
 
 
 async def greeted(session: Session, community: Community) -> Hello:
@@ -88,6 +93,12 @@ async def _named(session: Session, community: Community, hello: Hello, held: Hol
             if not is_known or community.accounts.deletions != deletions:
                 await _note_seen(session, community)
             return
+        except _WrongSecretError as error:
+            # Asked again, and not for a name: what is typed next may be the right one.
+            held.release()
+            community.note_limit(error.bound, session.address)
+            session.tell(str(error), kind="error")
+            continue
         except UserError as error:
             held.release()
             community.note_limit(error.bound, session.address)
@@ -164,7 +175,7 @@ async def _prove(session: Session, community: Community, claim: Claim) -> None:
     right = await _is_right(session, community, claim.account.key, claim.password, typed)
     # It may have been changed while it was typed.
     if not right or (await community.accounts.current(claim.account)).password != claim.password:
-        raise UserError(f"This is not the password of {name}.")
+        raise _wrong(community, name)
     if community.passwords.is_outdated(claim.password):
         hashed = await community.passwords.hashed(typed)
         await community.accounts.set_password(claim.account, hashed)
@@ -174,7 +185,7 @@ async def _invited(session: Session, community: Community, name: str, claim: Cla
     """Let somebody new in with a code, and have him choose a password."""
     code = await _secret(session, community)
     if not await _is_right(session, community, names.key(name), None, code):
-        raise UserError(f"This is not the password of {name}.")
+        raise _wrong(community, name)
     hashed = await _chosen_password(session, community)
     taken = claim or await community.accounts.take(name)
     if not await community.invitations.use(code):
@@ -185,20 +196,30 @@ async def _invited(session: Session, community: Community, name: str, claim: Cla
     return taken
 
 
+def _wrong(community: Community, name: str) -> UserError:
+    """The same words whether or not the name exists."""
+    wrong = f"This is not the password of {name}"
+    if community.settings.accounts.require_password:
+        wrong = f"This is neither the password of {name} nor a code that is good"
+    return _WrongSecretError(f"{wrong}. Enter nothing to choose another name.")
+
+
 async def _secret(session: Session, community: Community) -> str:
     """Ask for what proves a name, in the same words whether or not it exists."""
     _refuse_in_clear(session)
     newcomers = community.settings.accounts.require_password
     question = "Password or invitation code: " if newcomers else "Password: "
-    return (await session.ask(question, key="password", res_type="secret")).text
+    typed = (await session.ask(question, key="password", res_type="secret")).text
+    if not typed:
+        raise UserError("No password was given.")
+    return typed
 
 
 async def _chosen_password(session: Session, community: Community) -> str:
     """Ask for a new password until it will do; what to store of it."""
     while True:
-        answer = await session.ask("Choose a password: ", key="new_password", res_type="secret")
         try:
-            return await community.passwords.hashed(answer.text)
+            return await new_password(session, community, "Choose a password: ")
         except UserError as error:
             session.tell(str(error), kind="error")
 
@@ -211,7 +232,11 @@ async def _is_right(
     Raises UserError after too many tries.
     """
     began, household = asyncio.get_running_loop().time(), session.connection.household
-    await asyncio.sleep(community.guesses.begin(account, household, began))
+    try:
+        delay = community.guesses.begin(account, household, began)
+    except UserError as error:
+        raise _WrongSecretError(str(error), bound=error.bound) from None
+    await asyncio.sleep(delay)
     # Both are asked for every name: nobody learns by the time it takes whether one exists.
     fits = await community.passwords.fits(stored or community.passwords.nobody, typed)
     invited = await community.invitations.is_good(typed)

@@ -93,9 +93,8 @@ async def _stayed(stay: "_Stay") -> None:
 async def _listened(stay: "_Stay") -> None:
     """Hear what a member says, until the end."""
     session, community, room = stay.session, stay.community, stay.room
-    words = moderation.words(session, room)
     where = wording.place(room.id, len(room))
-    with session.lines(key="message", place=where, local=True, words=words) as answers:
+    with session.lines(key="message", place=where, local=True, words=moderation.WORDS) as answers:
         async for answer in answers:
             await stay.settled()
             try:
@@ -118,7 +117,6 @@ class _Stay:
             drained=session.drained,
             lagged=self._lagged,
             dismiss=self._called_off,
-            promoted=self._promoted,
         )
         self.uninformed = self._lags = False
         self._under_way = 0
@@ -187,9 +185,6 @@ class _Stay:
         self.community.note_limit("limits.outbox_bytes", self.session.address)
         self.session.fall_behind()
 
-    def _promoted(self) -> None:
-        self.session.revise(words=moderation.words(self.session, self.room))
-
     def _called_off(self) -> None:
         self.uninformed = not self.seat.live
         self.session.call_off()
@@ -203,8 +198,8 @@ def _may_be_a_word(text: str) -> bool:
 
 async def _heard(session: Session, community: Community, room: Room, answer: Answer) -> bool:
     """Take one line of a member; whether he leaves with it."""
-    if await moderation.obeyed(session, community, room, answer):
-        return room.closed
+    if (leaves := await moderation.obeyed(session, community, room, answer)) is not None:
+        return leaves
     answer = replace(answer, text=moderation.said(answer.text))
     bare = _BARE.fullmatch(answer.text)
     if room.is_owner(session.account):
