@@ -3,6 +3,8 @@
 import base64
 import hashlib
 import ssl
+import subprocess
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +24,9 @@ GROUPS: Final = 7
 _FROM: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UNTIL: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)  # "no end" by RFC 5280, 4.1.2.5
 
+# Seconds: a Raspberry Pi under load takes a tenth of them.
+_PATIENCE: Final = 30.0
+
 _SEQUENCE: Final = 0x30
 _VERSION: Final = 0xA0
 
@@ -39,7 +44,7 @@ def own(folder: Path) -> Identity:
     path = folder / NAME
     try:
         if not path.exists():
-            privatefile.write(path, _new_key())
+            privatefile.write(path, _made_apart() or _new_key())
     except OSError as error:
         raise ConfigError(f'the key "{path}" cannot be written: {error.strerror}') from error
     return given(path)
@@ -123,6 +128,23 @@ def _inside(der: bytes, at: int, tag: int | None = None) -> tuple[int, int]:
     return begin, begin + length
 
 
+def _made_apart() -> bytes:
+    """A fresh key from a short process, b"" where there can be none.
+
+    What it loads would stay in this one for good: 11 MiB.
+    """
+    if getattr(sys, "frozen", False) or not sys.executable or "cryptography.x509" in sys.modules:
+        return b""
+    command = [sys.executable, "-P", "-m", __name__]
+    try:
+        made = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return b""  # made here, at that price
+    return made.stdout
+
+
 def _new_key() -> bytes:
     """A fresh key (EC P-256) with a certificate that it signed itself, as PEM."""
     # Here, not above: slow to load, and needed once in the life of a hub.
@@ -143,3 +165,7 @@ def _new_key() -> bytes:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     ) + certificate.public_bytes(serialization.Encoding.PEM)
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(_new_key())

@@ -8,8 +8,6 @@ from mimetypes import guess_extension
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-import charset_normalizer
-
 from tcpnet.proxy import fields as http
 from tcpnet.proxy.entry import Fields
 
@@ -158,6 +156,8 @@ def _codec(label: str | None) -> str | None:
 
 
 def _guessed(sample: bytes) -> str:
+    import charset_normalizer  # 3 MiB that a hub does without until somebody reads such a page
+
     matches = charset_normalizer.from_bytes(sample, cp_isolation=list(_GUESSES))
     best = matches.best()
     # Browsers' own fallback, unless it reads worse than another: a tie says little.

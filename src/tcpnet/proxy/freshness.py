@@ -103,8 +103,8 @@ class View:
         return default if self.silent else self.lifetime
 
 
-# Each holds on to its fields: some 4 KiB, so 16 MiB in all.
-@lru_cache(maxsize=4096)
+# Each holds on to its entry: some 4 KiB, so 4 MiB in all.
+@lru_cache(maxsize=1024)
 def view(entry: Entry, rules: Rules = RFC_9111) -> View:
     """Read a stored response; the result is kept for the next request."""
     ruled, received_at = controls(entry.fields, rules), entry.received_at

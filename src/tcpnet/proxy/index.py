@@ -12,9 +12,12 @@ from tcpnet.proxy.entry import Entry, Fields
 MAX_VARIANTS: Final = 32
 """Variants kept of one URL: an origin that varies on everything must not fill the cache."""
 
-# What CPython takes beside the text, for a held page and for each of its fields: sys.getsizeof.
-_HELD_OVERHEAD: Final = 768
+# What CPython takes beside the text, for each field of a held page: sys.getsizeof.
 _FIELD_OVERHEAD: Final = 160
+# For the page itself, what was read out of it, and an answer that is ready: by resident memory.
+_HELD_OVERHEAD: Final = 3072
+# Of a body, what lies idle between blocks of such sizes: an eighth, by glibc's malloc_info.
+_IDLE_SHIFT: Final = 3
 
 
 @dataclass(eq=False, slots=True)
@@ -195,4 +198,5 @@ def _newest_first(page: Page) -> float:
 
 
 def _cost(held: Held) -> int:
-    return held.size + _HELD_OVERHEAD + _FIELD_OVERHEAD * len(held.entry.fields)
+    idle = len(held.body) >> _IDLE_SHIFT
+    return held.size + idle + _HELD_OVERHEAD + _FIELD_OVERHEAD * len(held.entry.fields)

@@ -6,6 +6,7 @@ import re
 import shutil
 import ssl
 import stat
+import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,6 +60,30 @@ def test_the_key_is_made_once(folder: Path) -> None:
 
     assert first.fingerprint == second.fingerprint
     assert (folder / keys.NAME).read_bytes() == before
+
+
+def test_what_made_the_key_does_not_stay_in_memory(tmp_path: Path) -> None:
+    """A hub that just made its key has loaded no more than one that found it."""
+    program = (
+        "import pathlib, sys\nfrom tcpnet.net import keys\n"
+        "print(keys.own(pathlib.Path(sys.argv[1])).fingerprint)\n"
+        "print('cryptography' in sys.modules)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+    assert said == [keys.own(tmp_path).fingerprint, "False"]
+
+
+def test_a_key_is_made_where_no_process_can_be_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It only costs more memory."""
+    monkeypatch.delitem(sys.modules, "cryptography.x509")
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "missing"))
+
+    assert FORM.fullmatch(keys.own(tmp_path).fingerprint)
 
 
 def test_every_hub_has_its_own_key(folder: Path) -> None:

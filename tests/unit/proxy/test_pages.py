@@ -207,6 +207,15 @@ async def test_a_page_read_from_disk_is_held(tmp_path: Path) -> None:
         assert pages.held(page) is not None
 
 
+async def test_what_surrounds_a_page_in_memory_is_counted(tmp_path: Path) -> None:
+    """A thousand empty pages take memory, too."""
+    async with PageStore(tmp_path, SECRET, Limits(memory=20_000)) as pages:
+        for number in range(20):
+            await store(pages, an_entry(f"http://a.example/{number}"), b"")
+
+        assert 0 < pages.stats.memory_pages < 7
+
+
 async def test_memory_keeps_to_its_budget(tmp_path: Path) -> None:
     """The pages used last stay; what does not fit is read from disk."""
     async with PageStore(tmp_path, SECRET, Limits(memory=100_000, memory_page=10_000)) as pages:

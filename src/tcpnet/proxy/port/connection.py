@@ -29,6 +29,9 @@ MAX_WAITING: Final = heads.MAX_HEAD + 1
 _HIGH_WATER: Final = 256 * 1024
 """Bytes of answers that may wait for the client before the origin is made to wait."""
 
+_COPIED: Final = 16 * 1024
+"""Bytes of answers that are put together: a copy of more costs more than to send them apart."""
+
 _RESET: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
 
@@ -219,20 +222,20 @@ class PortConnection(asyncio.Protocol):
                     head, start = found
                     answer = self._hits.answer(head, raw)
                 if answer is None:
-                    self._flush(answers)
+                    self._flush(answers, size)
                     self._inbox = data[start:]
                     start, data = 0, self._inbox
                     self._begin(head)
                     return
-                answers.append(answer)
-                size += len(answer)
+                answers += answer
+                size += len(answer[0]) + len(answer[1])
                 if size > _HIGH_WATER:
-                    self._flush(answers)
+                    self._flush(answers, size)
                     size = 0
                 if not self._writable.is_set():
                     break
         finally:
-            self._flush(answers)
+            self._flush(answers, size)
             if self._task is None:
                 self._keep(data[start:])
 
@@ -243,10 +246,12 @@ class PortConnection(asyncio.Protocol):
         self._inbox = rest
         self._pause(len(rest) > MAX_WAITING)
 
-    def _flush(self, answers: list[bytes]) -> None:
-        if answers:
-            self._transport.write(answers[0] if len(answers) == 1 else b"".join(answers))
-            answers.clear()
+    def _flush(self, answers: list[bytes], size: int) -> None:
+        if answers and size > _COPIED:
+            self._transport.writelines(answers)
+        elif answers:
+            self._transport.write(b"".join(answers))
+        answers.clear()
 
     def _begin(self, head: RequestHead) -> None:
         framed = framing.of(head)

@@ -25,6 +25,9 @@ _NOT_PLAIN = frozenset({"content-length", "transfer-encoding", "expect", "via"})
 _DECIDING = CONDITIONAL | {"cache-control", "pragma"}
 
 
+Response = tuple[bytes, bytes]
+"""Head and body, apart: a large body goes out without a copy of it."""
+
 MAX_READY: Final = 2048
 """Heads for which an answer is ready."""
 
@@ -74,7 +77,7 @@ class Hits:
         self._end = self._mark.encode() + b"\r\n"
         self._ready: dict[bytes, _Ready] = {}
 
-    def again(self, raw: bytes) -> bytes | None:
+    def again(self, raw: bytes) -> Response | None:
         """Return the whole response to a head that was answered before, if it is still right."""
         ready = self._ready.get(raw)
         if ready is None:
@@ -101,9 +104,9 @@ class Hits:
             ready.lifetime - age,
             self._end,
         )
-        return start if ready.is_head else start + held.body
+        return start, b"" if ready.is_head else held.body
 
-    def answer(self, head: RequestHead, raw: bytes = b"") -> bytes | None:
+    def answer(self, head: RequestHead, raw: bytes = b"") -> Response | None:
         """Return the whole response, or None where it takes more than a look into memory.
 
         `raw` is the head as it came, for when it comes again.
@@ -168,14 +171,16 @@ class Hits:
             is_head=head.method == "HEAD",
         )
 
-    def _written(self, request: PageRequest, head: RequestHead, held: Held, plan: Serve) -> bytes:
+    def _written(
+        self, request: PageRequest, head: RequestHead, held: Held, plan: Serve
+    ) -> Response:
         entry, body = plan.entry, held.body
         lifetime = view(entry, self._rules).lifetime_for(request.default_lifetime)
         status = f"Cache-Status: {CACHE}; hit; ttl={int(lifetime - plan.age)}\r\n"
         if head.asked.keys().isdisjoint(CONDITIONAL):
             first = _first(entry, len(body), self._rules)
             start = f"{first}Age: {int(plan.age)}\r\n{status}{self._mark}\r\n".encode("latin-1")
-            return start if head.method == "HEAD" else start + body
+            return start, b"" if head.method == "HEAD" else body
         part = portion(request, entry, len(body), plan.age, self._rules)
         length = part.stop - part.start
         fields = responses.unframed(part.fields)
@@ -183,10 +188,10 @@ class Hits:
             fields = (*fields, ("Content-Length", str(length)))
         start = responses.encoded_head(part.status, part.reason, fields)[:-2]
         written = start + (status + self._mark + "\r\n").encode()
-        return written if head.method == "HEAD" else written + body[part.start : part.stop]
+        return written, b"" if head.method == "HEAD" else body[part.start : part.stop]
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _first(entry: Entry, length: int, rules: Rules) -> str:
     """Return what is the same in every answer from a stored response."""
     fields: Fields = without(view(entry, rules).ageless, HOP_BY_HOP | {"content-length"})

@@ -68,7 +68,7 @@ def page(target: str) -> str:
     return _page.__wrapped__(target)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _page(target: str) -> str:
     if not _ABSOLUTE.match(target) or "#" in target:
         raise Malformed("A proxy is asked for a whole address, as in GET http://example.com/.")
