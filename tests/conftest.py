@@ -1,10 +1,27 @@
 """Fixtures for all tests."""
 
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.hub import Town, town
+
+
+@pytest.fixture(scope="session", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home for whatever the tests start: no client of theirs touches what the developer's keeps.
+
+    For each worker its own. On macOS there is no other way than to move the home itself.
+    """
+    folder = tmp_path_factory.mktemp("home")
+    variables = ["XDG_STATE_HOME", "XDG_CONFIG_HOME", "APPDATA", "LOCALAPPDATA"]
+    with pytest.MonkeyPatch.context() as environ:
+        for variable in [*variables, *(["HOME"] if sys.platform == "darwin" else [])]:
+            environ.setenv(variable, str(folder / variable.lower()))
+        environ.delenv("TCPNET_CLIENT_STATE_DIR", raising=False)
+        yield folder
 
 
 @pytest.fixture

@@ -1,9 +1,13 @@
-"""The lock that keeps two hubs out of one folder."""
+"""Locks between processes: one hub in a folder, one writer at a file."""
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -11,6 +15,9 @@ from typing import Final, Self
 from tcpnet.errors import ConfigError
 
 NAME: Final = "hub.lock"
+
+PAUSE: Final = 0.01
+"""Seconds between two tries for a turn: a small file is changed in about as long."""
 
 if sys.platform == "win32":
     import msvcrt
@@ -34,6 +41,9 @@ else:
         fcntl.flock(file, fcntl.LOCK_UN)
 
     _TAKEN: Final = BlockingIOError
+
+# What file systems of some networks answer.
+_LOCKLESS: Final = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 class FolderLock:
@@ -89,3 +99,41 @@ class FolderLock:
             return ConfigError(f'another hub already uses the {self._what} "{self._folder}"')
         reason = error.strerror or error
         return ConfigError(f'the {self._what} "{self._folder}" cannot be locked: {reason}')
+
+
+@contextmanager
+def turn(path: Path, within: float) -> Iterator[None]:
+    """Hold this lock file, making it if need be, once whoever holds it has let go.
+
+    As with a folder, the operating system frees it however the holder ends, and the file stays.
+    Waits in this thread. Raises TimeoutError after `within` seconds, or another OSError. Where the
+    file system knows no locks, nobody is waited for.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        held = _wait(file, time.monotonic() + within)
+        try:
+            yield
+        finally:
+            if held:
+                _unlock(file)
+    finally:
+        os.close(file)
+
+
+def _wait(file: int, until: float) -> bool:
+    """Whether it is held in the end; False where there are no locks."""
+    while True:
+        try:
+            _lock(file)
+        except _TAKEN:
+            if time.monotonic() >= until:
+                raise TimeoutError(errno.ETIMEDOUT, "somebody else is writing it") from None
+        except OSError as error:
+            if error.errno in _LOCKLESS:
+                return False
+            raise
+        else:
+            return True
+        time.sleep(PAUSE)

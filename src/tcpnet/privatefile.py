@@ -2,7 +2,13 @@
 
 import os
 import sys
+import time
 from pathlib import Path
+from typing import Final
+
+_TRIES: Final = 50
+_PAUSE: Final = 0.01
+"""Seconds between tries to take the place of a file that is being read: half a second in all."""
 
 
 def write(path: Path, content: bytes) -> None:
@@ -19,7 +25,7 @@ def write(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        draft.replace(path)
+        _replace(draft, path)
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
@@ -29,11 +35,25 @@ def write(path: Path, content: bytes) -> None:
 if sys.platform == "win32":
     _BINARY = os.O_BINARY
 
+    def _replace(draft: Path, path: Path) -> None:
+        # Windows refuses while somebody reads the old file, which is over in a moment.
+        for _ in range(_TRIES):
+            try:
+                draft.replace(path)
+            except PermissionError:
+                time.sleep(_PAUSE)
+            else:
+                return
+        draft.replace(path)
+
     def sync_folder(_folder: Path) -> None:
         """Nothing: Windows cannot, and writes the name with the file."""
 
 else:
     _BINARY = 0
+
+    def _replace(draft: Path, path: Path) -> None:
+        draft.replace(path)
 
     def sync_folder(folder: Path) -> None:
         """Have the name of the file on the disk, too."""

@@ -1,15 +1,16 @@
-"""The lock that keeps two hubs out of one folder."""
+"""Locks between processes: one hub in a folder, one writer at a file."""
 
 import errno
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tcpnet import lock
 from tcpnet.errors import ConfigError
-from tcpnet.lock import NAME, FolderLock
+from tcpnet.lock import NAME, FolderLock, turn
 
 HOLDER = """
 import sys
@@ -17,6 +18,16 @@ from pathlib import Path
 from tcpnet.lock import FolderLock
 
 with FolderLock(Path(sys.argv[1]), "data directory"):
+    print("holds", flush=True)
+    sys.stdin.read()
+"""
+
+TAKER = """
+import sys
+from pathlib import Path
+from tcpnet.lock import turn
+
+with turn(Path(sys.argv[1]), 0):
     print("holds", flush=True)
     sys.stdin.read()
 """
@@ -120,4 +131,51 @@ def test_a_folder_that_cannot_be_locked_is_refused(
         pytest.raises(ConfigError, match="cannot be locked: No locks available"),
         FolderLock(tmp_path, "data directory"),
     ):
+        pass
+
+
+def test_turns_are_taken_one_by_one(tmp_path: Path) -> None:
+    """Whoever comes meanwhile waits: nobody reads what another is about to replace."""
+    count = tmp_path / "count"
+    count.write_text("0")
+
+    def add(_number: int) -> None:
+        with turn(tmp_path / "count.lock", 20):
+            count.write_text(str(int(count.read_text()) + 1))
+
+    with ThreadPoolExecutor(4) as adders:
+        list(adders.map(add, range(40)))
+
+    assert count.read_text() == "40"
+
+
+def test_a_turn_is_not_waited_for_without_end(tmp_path: Path) -> None:
+    """And can be had once it is free, also where its holder was killed."""
+    path = tmp_path / "state" / "tokens.lock"
+    with subprocess.Popen(
+        [sys.executable, "-c", TAKER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline().strip() == b"holds"
+            with pytest.raises(TimeoutError), turn(path, 0.02):
+                pass
+        finally:
+            holder.kill()
+
+    with turn(path, 0):
+        pass
+
+
+def test_a_turn_is_had_where_there_are_no_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client on such a file system keeps what it learns, as long as it is alone."""
+
+    def refuse(file: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(lock, "_lock", refuse)
+
+    with turn(tmp_path / "lock", 0), turn(tmp_path / "lock", 0):
         pass

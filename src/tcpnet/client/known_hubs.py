@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Final
 
-from tcpnet import privatefile
 from tcpnet.client.address import Address
+from tcpnet.client.statefile import StateFile
 from tcpnet.errors import ConfigError
 
 NAME: Final = "known-hubs"
@@ -21,7 +21,7 @@ class KnownHubs:
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
-        self._text = ""
+        self._file = StateFile(path)
 
     def key_of(self, address: Address) -> str | None:
         """The key that this hub showed first. Raises ConfigError where the file is damaged."""
@@ -29,19 +29,18 @@ class KnownHubs:
 
     def keep(self, address: Address, key: str) -> None:
         """Know this hub by this key. Raises ConfigError."""
-        self._write(f"{self._read() or HEADER}{place(address)} {key}\n")
+        self._file.change(lambda text: f"{text or HEADER}{place(address)} {key}\n")
 
     def forget(self, address: Address) -> str | None:
         """Know this hub no longer; the key that it had. Raises ConfigError."""
         gone = self.key_of(address)
         if gone is not None:
-            lines = self._read().splitlines(keepends=True)
-            self._write("".join(line for line in lines if line.split()[:1] != [place(address)]))
+            self._file.change(lambda text: _without(text, place(address)))
         return gone
 
     def _keys(self) -> dict[str, str]:
         keys: dict[str, str] = {}
-        for number, line in enumerate(self._read().splitlines(), 1):
+        for number, line in enumerate(self._file.read().splitlines(), 1):
             words = line.split()
             if not words or words[0].startswith("#"):
                 continue
@@ -51,25 +50,6 @@ class KnownHubs:
             keys[words[0]] = words[1]
         return keys
 
-    def _read(self) -> str:
-        if self._path is None:
-            return self._text
-        try:
-            return self._path.read_text("utf-8")
-        except FileNotFoundError:
-            return ""
-        except (OSError, UnicodeError) as error:
-            raise ConfigError(f"{self._path}: {_why(error)}") from error
-
-    def _write(self, text: str) -> None:
-        self._text = text
-        if self._path is None:
-            return
-        try:
-            privatefile.write(self._path, text.encode())
-        except OSError as error:
-            raise ConfigError(f"{self._path}: {_why(error)}") from error
-
 
 def place(address: Address) -> str:
     """An address as it is written on the command line, with its port."""
@@ -77,5 +57,6 @@ def place(address: Address) -> str:
     return f"[{host}]:{address.port}" if ":" in host else f"{host}:{address.port}"
 
 
-def _why(error: OSError | UnicodeError) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+def _without(text: str, gone: str) -> str:
+    lines = text.splitlines(keepends=True)
+    return "".join(line for line in lines if line.split()[:1] != [gone])

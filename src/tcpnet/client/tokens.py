@@ -4,7 +4,7 @@ import unicodedata
 from pathlib import Path
 from typing import Final
 
-from tcpnet import privatefile
+from tcpnet.client.statefile import StateFile
 from tcpnet.errors import ConfigError
 
 NAME: Final = "tokens"
@@ -16,46 +16,45 @@ HEADER: Final = "# Hubs by their keys, your names there, and what proves them. S
 class Tokens:
     """Tokens by the key of a hub and the name, never by address.
 
-    The file is read each time: another client may have got one meanwhile.
+    The file is read each time: another client may have got one meanwhile. What was kept here is
+    remembered as well: a client that runs is not locked out by a file that lost its token.
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self._path = path
-        self._text = ""
+        self._file = StateFile(path)
+        self._kept: dict[tuple[str, str], str] = {}
+        self._unfiled: set[tuple[str, str]] = set()
 
     def of(self, key: str, name: str) -> str | None:
         """What proves this name to the hub with this key. Raises ConfigError."""
-        for line in self._read().splitlines():
+        owner = key, _filed(name)
+        if owner in self._unfiled:
+            return self._kept[owner]
+        try:
+            text = self._file.read()
+        except ConfigError:
+            if owner in self._kept:
+                return self._kept[owner]
+            raise
+        for line in text.splitlines():
             match line.split():
-                case [of, whose, token] if (of, whose) == (key, _filed(name)):
+                case [of, whose, token] if (of, whose) == owner:
                     return token
-        return None
+        return self._kept.get(owner)
 
     def keep(self, key: str, name: str, token: str) -> None:
         """Keep a token in the place of the one before. Raises ConfigError."""
-        mine = [key, _filed(name)]
-        others = [line for line in self._read().splitlines() if line.split()[:2] != mine]
-        lines = [*(others or HEADER.splitlines()), " ".join((*mine, token))]
-        self._write("\n".join(lines) + "\n")
+        owner = key, _filed(name)
+        self._kept[owner] = token
+        self._unfiled.add(owner)
+        self._file.change(lambda text: _with(text, owner, token))
+        self._unfiled.remove(owner)
 
-    def _read(self) -> str:
-        if self._path is None:
-            return self._text
-        try:
-            return self._path.read_text("utf-8")
-        except FileNotFoundError:
-            return ""
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f'"{self._path}" cannot be read: {error}') from error
 
-    def _write(self, text: str) -> None:
-        self._text = text
-        if self._path is None:
-            return
-        try:
-            privatefile.write(self._path, text.encode())
-        except OSError as error:
-            raise ConfigError(f'"{self._path}" cannot be written: {error.strerror}') from error
+def _with(text: str, owner: tuple[str, str], token: str) -> str:
+    others = [line for line in text.splitlines() if tuple(line.split()[:2]) != owner]
+    lines = [*(others or HEADER.splitlines()), " ".join((*owner, token))]
+    return "\n".join(lines) + "\n"
 
 
 def _filed(name: str) -> str:

@@ -2,6 +2,7 @@
 
 import stat
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,16 @@ def test_forgetting_leaves_all_other_lines(path: Path) -> None:
     assert known.key_of(HUB) is None
     assert known.key_of(OTHER) == OTHER_KEY
     assert "# the one in the library" in path.read_text("utf-8")
+
+
+def test_clients_that_meet_hubs_together_forget_none(path: Path) -> None:
+    """Each reads, changes and writes while no other does."""
+    addresses = [Address("hub.lan", port) for port in range(1, 31)]
+
+    with ThreadPoolExecutor(3) as clients:
+        list(clients.map(lambda address: KnownHubs(path).keep(address, KEY), addresses))
+
+    assert [KnownHubs(path).key_of(address) for address in addresses] == [KEY] * 30
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has other rights")

@@ -1,12 +1,25 @@
 """What proves a name, in a file of the person's own."""
 
+import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tcpnet.client.tokens import Tokens
 from tcpnet.errors import ConfigError
+
+KEEPER = """
+import sys
+from pathlib import Path
+from tcpnet.client.tokens import Tokens
+
+tokens = Tokens(Path(sys.argv[1]))
+sys.stdin.read()
+for number in range(10):
+    tokens.keep("key", f"{sys.argv[2]}-{number}", "token")
+"""
 
 
 def test_a_token_is_found_by_the_hubs_key_and_the_name(tmp_path: Path) -> None:
@@ -57,3 +70,49 @@ def test_without_a_file_tokens_last_as_long_as_the_client() -> None:
     tokens.keep("key", "Nina", "secret")
 
     assert tokens.of("key", "Nina") == "secret"
+
+
+def test_clients_that_run_together_lose_no_token(tmp_path: Path) -> None:
+    """Each reads, changes and writes while no other does."""
+    path = tmp_path / "tokens"
+    with ExitStack() as running:
+        command = [sys.executable, "-c", KEEPER, str(path)]
+        keepers = [
+            running.enter_context(subprocess.Popen([*command, name], stdin=subprocess.PIPE))
+            for name in ("ann", "bob", "eve")
+        ]
+        for keeper in keepers:
+            assert keeper.stdin is not None
+            keeper.stdin.close()
+
+    assert [keeper.returncode for keeper in keepers] == [0, 0, 0]
+    names = [f"{name}-{number}" for name in ("ann", "bob", "eve") for number in range(10)]
+    assert [name for name in names if Tokens(path).of("key", name) is None] == []
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff\xfe"])
+def test_a_token_outlives_its_file_in_the_client_that_got_it(tmp_path: Path, damage: bytes) -> None:
+    """A lost connection comes back under its name whatever became of the file."""
+    tokens = Tokens(tmp_path / "tokens")
+    tokens.keep("key", "Nina", "secret")
+
+    (tmp_path / "tokens").write_bytes(damage)
+
+    assert tokens.of("key", "nina") == "secret"
+
+
+def test_a_token_that_could_not_be_written_goes_before_the_older_in_the_file(
+    tmp_path: Path,
+) -> None:
+    """The hub gave it last."""
+    path = tmp_path / "tokens"
+    tokens = Tokens(path)
+    tokens.keep("key", "Nina", "old")
+    path.with_name("tokens.lock").unlink()
+    path.with_name("tokens.lock").mkdir()
+
+    with pytest.raises(ConfigError, match="cannot be written"):
+        tokens.keep("key", "Nina", "new")
+
+    assert tokens.of("key", "Nina") == "new"
+    assert Tokens(path).of("key", "Nina") == "old"
