@@ -91,8 +91,9 @@ def _weechat(home: Path, port: str) -> list[str]:
 
 OURS: Final = Client(
     "tcpnet",
-    lambda _home, port: [
+    lambda home, port: [
         sys.executable, "-m", "tcpnet.cli.client", f"127.0.0.1:{port}", "--name", "Alice",
+        "--state-dir", str(home / "tcpnet"),
     ],
     _enter_ours,
 )  # fmt: skip

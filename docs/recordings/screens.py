@@ -26,11 +26,12 @@ class Screen:
     @asynccontextmanager
     async def open(cls, *argv: str) -> AsyncIterator[Self]:
         """Start a client; it is killed at the end if it is still there."""
-        process = await _start("tcpnet.cli.client", "--plain", *argv)
-        try:
-            yield cls(process)
-        finally:
-            await _end(process)
+        with TemporaryDirectory() as state:
+            process = await _start("tcpnet.cli.client", "--plain", "--state-dir", state, *argv)
+            try:
+                yield cls(process)
+            finally:
+                await _end(process)
 
     def types(self, *lines: str) -> None:
         """Type lines, one after the other, without waiting."""

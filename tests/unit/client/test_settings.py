@@ -173,4 +173,4 @@ def test_the_state_folder_can_be_set(tmp_path: Path) -> None:
 def test_clients_of_the_tests_keep_nothing_in_the_developers_home(home: Path) -> None:
     """Whatever starts one, and however: it goes by the environment."""
     assert state_folder(Settings(), os.environ).is_relative_to(home)
-    assert settings_path(os.environ).is_relative_to(home)
+    assert usual_path(os.environ).is_relative_to(home)
