@@ -39,9 +39,10 @@ Your option <enter a number>: """
 
 
 def environment() -> dict[str, str]:
-    """Ours, without anybody's own settings."""
+    """Ours, without anybody's own settings, nor a place for tokens: all are strangers."""
     own = {key: value for key, value in os.environ.items() if not key.startswith("TCPNET_CLIENT_")}
-    return own | {"PYTHONUTF8": "1", "XDG_CONFIG_HOME": os.devnull, "HOME": os.devnull}
+    nowhere = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "APPDATA", "LOCALAPPDATA", "HOME")
+    return own | dict.fromkeys(nowhere, os.devnull) | {"PYTHONUTF8": "1"}
 
 
 class Client:
