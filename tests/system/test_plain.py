@@ -266,6 +266,15 @@ async def test_a_taken_name_is_asked_for_again(hub: Town) -> None:
     assert "Client Name: Nina2\n" in written
 
 
+@pytest.mark.parametrize("view", ["--plain", "--json"])
+async def test_whoever_was_never_let_in_has_not_left(hub: Town, view: str) -> None:
+    """A script learns that its name was refused."""
+    status, _, complaint = await run(f"127.0.0.1:{hub.port}", view, "--name", "a b", text="")
+
+    assert status == 5
+    assert "the input ended before the hub let anybody in" in complaint
+
+
 async def test_the_end_of_input_leaves_politely(hub: Town) -> None:
     """After the answer was shown, with status 0."""
     status, written, errors = await run(f"127.0.0.1:{hub.port}", "--name", "Nina", text="1")

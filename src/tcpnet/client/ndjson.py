@@ -21,7 +21,7 @@ from tcpnet.client.link import Link
 from tcpnet.client.paper import is_closed_pipe
 from tcpnet.client.screen import Entry, Screen, State
 from tcpnet.client.stdin import Reading, Source
-from tcpnet.client.visit import LEFT
+from tcpnet.client.visit import LEFT, NOT_LET_IN, REFUSED
 from tcpnet.errors import TcpnetError, UserError
 from tcpnet.protocol import codec
 from tcpnet.protocol.items import Data, FromClient, FromServer, Print, Progress, Welcome
@@ -171,10 +171,16 @@ class Ndjson:
         if self._timer:
             self._timer.cancel()
         if self._ended:
-            self._timer = self._loop.call_later(self._patience, self._link.leave, "end of input")
+            self._timer = self._loop.call_later(self._patience, self._leave)
 
     def _leave_at_the_end(self) -> None:
         if self._ended and self._screen.question is not None and not self._screen.pending:
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._screen.client_id is None:
+            self._link.leave(NOT_LET_IN, REFUSED)
+        else:
             self._link.leave("end of input")
 
 

@@ -15,7 +15,7 @@ from tcpnet.client.link import Link
 from tcpnet.client.paper import Paper, is_closed_pipe
 from tcpnet.client.screen import Entry, Question, Screen, State
 from tcpnet.client.stdin import Reading, Source
-from tcpnet.client.visit import LEFT, LOST
+from tcpnet.client.visit import LEFT, LOST, NOT_LET_IN, REFUSED
 from tcpnet.errors import UserError
 from tcpnet.protocol.items import Progress
 from tcpnet.text import clean
@@ -217,7 +217,14 @@ class Plain:
             return
         question = self._screen.question
         if question is not None and not self._awaits_acknowledgement(question):
-            self._link.leave("end of input")
+            self._leave()
+
+    def _leave(self) -> None:
+        """Leave since there is nothing more to say; the status tells whether it was a visit."""
+        if self._screen.client_id is None and not self._source.terminal:
+            self._link.leave(NOT_LET_IN, REFUSED)
+        else:
+            self._link.leave("end of input", LOST if self._lines else LEFT)
 
     def _start_timers(self) -> None:
         self._impatient = False
@@ -228,14 +235,11 @@ class Plain:
     def _start_end_timer(self) -> None:
         if self._ended:
             self._stop(self._end_timer)
-            self._end_timer = self._loop.call_later(self._patience, self._give_up)
+            self._end_timer = self._loop.call_later(self._patience, self._leave)
 
     def _lose_patience(self) -> None:
         self._impatient = True
         self._wake()
-
-    def _give_up(self) -> None:
-        self._link.leave("end of input", LOST if self._lines else LEFT)
 
     @staticmethod
     def _stop(timer: asyncio.TimerHandle | None) -> None:

@@ -37,6 +37,9 @@ REFUSED: Final = 5
 BROKEN: Final = 6
 """Exit statuses of the client."""
 
+NOT_LET_IN: Final = "the input ended before the hub let anybody in"
+"""Why whoever has no more to say leaves, as REFUSED."""
+
 # Kinds of `bye` after which the hub takes the same person again.
 _PASSING: Final = frozenset({"closing", "slow", "silent", "error"})
 
