@@ -26,7 +26,9 @@ class Command(Struct, frozen=True):
 
 def run_inline(desk: Desk, word: str, argument: str) -> str:
     """Do what a word says where there is no pane; raises UserError."""
-    if any(command.word == word and command.needs_pane for command in COMMANDS):
+    if word.casefold() == "/help":
+        return show_help(desk, pane=False)
+    if word.casefold() in words() and word.casefold() not in words(pane=False):
         raise UserError("scroll and search as your terminal does")
     return run(desk, word, argument)
 
@@ -34,22 +36,27 @@ def run_inline(desk: Desk, word: str, argument: str) -> str:
 def run(desk: Desk, word: str, argument: str) -> str:
     """Do what a word says; raises UserError for one that is not known, or misused."""
     for command in COMMANDS:
-        if command.word == word:
+        if command.word == word.casefold():
             return command.run(desk, argument)
     raise UserError(f"unknown command {word}; // sends a literal slash")
 
 
-def words() -> list[str]:
-    """All words."""
-    return [command.word for command in COMMANDS]
+def words(*, pane: bool = True) -> list[str]:
+    """All words, or those that are of use without a pane."""
+    return [command.word for command in _offered(pane)]
 
 
-def show_help(desk: Desk, _argument: str = "") -> str:
+def show_help(desk: Desk, _argument: str = "", *, pane: bool = True) -> str:
     """Open the page of keys and words."""
-    rows = [(f"{command.word} {command.argument}".strip(), command.summary) for command in COMMANDS]
+    offered = _offered(pane)
+    rows = [(f"{command.word} {command.argument}".strip(), command.summary) for command in offered]
     words = desk.question.words if desk.question else ()
     desk.open(help_text(rows, words, desk.talk.view.layout.width or WIDTH))
     return ""
+
+
+def _offered(pane: bool) -> list[Command]:
+    return [command for command in COMMANDS if pane or not command.needs_pane]
 
 
 def _search(desk: Desk, needle: str) -> str:

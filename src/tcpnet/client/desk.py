@@ -187,6 +187,10 @@ class Desk:
             return self._obey(text)
         return self._answer(text)
 
+    def obey(self, word: str, argument: str = "") -> None:
+        """Do what a word of ours says, as this view does it; raises UserError."""
+        self.notice = self._obey_word(self, word, argument)
+
     def post(self, lines: Iterable[str]) -> None:
         """Send lines as they are, as fast as the hub takes them: none of them is a word of ours."""
         assert self.question is not None
@@ -375,10 +379,11 @@ class Desk:
         word, _, rest = text.partition(" ")
         if text.startswith("//"):
             return self._answer(self.question.literal(text[1:]))
-        if word in self.question.words:
-            return self._answer(text)
+        of_hub = {each.casefold(): each for each in self.question.words}
+        if known := of_hub.get(word.casefold()):
+            return self._answer(known + text[len(word) :])
         try:
-            self.notice = self._obey_word(self, word, rest.strip())
+            self.obey(word, rest.strip())
         except UserError as error:
             self.notice = str(error)
             return False

@@ -8,7 +8,6 @@ from prompt_toolkit.filters import Condition, Filter
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
 
-from tcpnet.client import commands
 from tcpnet.client.desk import Desk
 from tcpnet.client.inputline import InputLine
 
@@ -64,7 +63,7 @@ class Keyring:
                 "c-p": lambda: line.recall(desk.recall.older),
                 "down": lambda: line.recall(desk.recall.newer),
                 "c-r": lambda: line.recall(desk.recall.find),
-                "f1": lambda: commands.run(desk, "/help", ""),
+                "f1": lambda: desk.obey("/help"),
             },
         )
 

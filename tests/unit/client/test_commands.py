@@ -62,6 +62,15 @@ async def test_a_word_of_the_hub_is_sent(seat: Seat) -> None:
     assert seat.answers == ["/kick Bob"]
 
 
+async def test_words_are_understood_in_any_case(seat: Seat) -> None:
+    """The hub gets its own as it lists it; names keep their letters."""
+    await seat.enter("/KICK Bob")
+    await seat.enter("/Ignore Bob")
+
+    assert seat.answers == ["/kick Bob"]
+    assert seat.desk.talk.ignored == {"bob"}
+
+
 async def test_a_word_of_the_hub_can_be_said(seat: Seat) -> None:
     """The hub takes one slash away, as the client does with its own."""
     await seat.enter("//kick Bob")

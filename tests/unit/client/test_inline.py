@@ -150,6 +150,16 @@ async def test_help_and_pages_are_printed(seat: Seat) -> None:
     await seat.until(lambda: sum(line == "row" for line in roll(seat)) == 320)
 
 
+@pytest.mark.parametrize("keys", [("/help", ENTER), (F1,)])
+async def test_help_lists_no_word_that_needs_a_pane(seat: Seat, keys: tuple[str, ...]) -> None:
+    """It would be refused."""
+    await seat.hub(room())
+    await seat.press(*keys)
+    await printed(seat, "/reconnect")
+
+    assert not any("/search" in line or "/top" in line for line in roll(seat))
+
+
 async def test_words_that_need_a_pane_point_to_the_terminal(seat: Seat) -> None:
     """It scrolls and searches by itself."""
     await seat.hub(room())
