@@ -66,10 +66,14 @@ class Desk:
         bell: Bell,
         *,
         obey: "Callable[[Desk, str, str], str]",
+        keeps_refused: bool = True,
         clock: Callable[[], float],
         wall: Callable[[], float],
     ) -> None:
-        """Take a seat; `obey` does a slash word of ours and says a sentence or raises UserError."""
+        """Take a seat; `obey` does a slash word of ours and says a sentence or raises UserError.
+
+        `keeps_refused`: what was refused stays in the input line, to be put right.
+        """
         self.screen = screen
         screen.on_piece = self._store
         self.way = way
@@ -99,6 +103,7 @@ class Desk:
         """What comes into the input line after what is there: not sent, or pasted for editing."""
         self.recall = Recall()
         self._obey_word = obey
+        self._keeps_refused = keeps_refused
         self._sent_at: dict[str, float] = {}
         self._asked_above: int | None = None
         self._talking = False
@@ -386,7 +391,8 @@ class Desk:
             self.obey(word, rest.strip())
         except UserError as error:
             self.notice = str(error)
-            return False
+            if self._keeps_refused:
+                return False
         self.recall.remember(kind_of(self.question), text)
         return True
 

@@ -62,6 +62,8 @@ def desk_for(screen: Screen, way: Way, settings: Settings) -> Desk:
         talk,
         Bell(settings.bell),
         obey=commands.run_inline if settings.mode == "inline" else commands.run,
+        # Inline a refusal is a line: what is typed next would go on behind the refused word.
+        keeps_refused=settings.mode != "inline",
         clock=time.monotonic,
         wall=time.time,
     )

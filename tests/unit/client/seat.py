@@ -131,6 +131,7 @@ class Seat:
             talk,
             Bell(),
             obey=obey,
+            keeps_refused=mode != "inline",
             clock=lambda: self.now,
             wall=lambda: NOON,
         )

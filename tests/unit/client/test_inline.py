@@ -165,6 +165,9 @@ async def test_words_that_need_a_pane_point_to_the_terminal(seat: Seat) -> None:
     await seat.hub(room())
     await seat.enter("/search x")
     await printed(seat, "-- scroll and search as your terminal does")
+    await seat.press("hello")
+
+    assert roll(seat)[-1] == "> hello"
 
 
 async def test_progress_is_said_once(seat: Seat) -> None:

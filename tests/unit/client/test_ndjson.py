@@ -2,21 +2,26 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
 from tcpnet.client.known_hubs import KnownHubs
 from tcpnet.client.link import Link, Listener
 from tcpnet.client.ndjson import Ndjson
-from tcpnet.client.screen import Screen
+from tcpnet.client.screen import Phase, Screen
 from tcpnet.client.trust import Trust
 from tcpnet.client.visit import LEFT, LOST
 from tcpnet.protocol.items import Bye, Cancel, File, Get, Print, Progress, Reply, Seen
 from tests.unit.client.scripted import PATIENCE, Caller, Display, Keyboard, asks, scripted_hub
+
+PAGE = (Path(__file__).parents[3] / "docs" / "client.md").read_text("utf-8")
+SECTION = PAGE.partition("### `--json`")[2].partition("\n## ")[0]
 
 
 @dataclass
@@ -149,6 +154,26 @@ async def test_what_cannot_be_taken_is_refused_with_a_code(
     assert error["line"] == 2
     assert program.view.refused == 1
     assert (await program.caller.gets(Reply)).value == "ok"
+
+
+async def test_every_line_that_the_page_shows_is_taken(program: Bench) -> None:
+    """At a question and with a file as in its examples."""
+    lines = re.findall(r"^\| `(\{.+?\})` \|", SECTION, re.MULTILINE)
+    program.caller.says(File(id=1, name="a", size=1, media_type="text/plain"), asks("? ", 7))
+    await program.reads("input")
+
+    # The file goes with the answer, so that is given last but for leaving.
+    program.keyboard.types(*sorted(lines, key=lambda line: ("value" in line, "bye" in line)))
+    await program.ended()
+
+    assert len(lines) == 4
+    assert program.view.refused == 0
+
+
+def test_the_page_names_every_state_and_code() -> None:
+    """Programs are written after it."""
+    codes = ("bad_json", "bad_value", "unknown_type", "stale_id")
+    assert [word for word in (*get_args(Phase), *codes) if f"`{word}`" not in SECTION] == []
 
 
 @pytest.mark.parametrize(
