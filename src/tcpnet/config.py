@@ -78,6 +78,7 @@ class Limits(Section, frozen=True):
     connections: Count = 10_000
     connections_per_address: Count = 50
     new_connections_per_second: Seconds = 10
+    count_loopback: bool = False
     handshake_seconds: Seconds = 10
     login_seconds: Seconds = 120
     silence_seconds: Seconds = 60

@@ -73,16 +73,24 @@ class Tally:
 
 
 class Doorway:
-    """Counts who is connected; people on the hub's own machine are not limited one by one.
+    """Counts who is connected.
 
     From one address `per_address` may be inside, and so many may come at once; after that
-    `per_second`, 0 for any number.
+    `per_second`, 0 for any number. For the hub's own machine only with `counts_loopback`.
     """
 
-    def __init__(self, total: int, per_address: int, per_second: float = 0) -> None:
+    def __init__(
+        self,
+        total: int,
+        per_address: int,
+        per_second: float = 0,
+        *,
+        counts_loopback: bool = False,
+    ) -> None:
         self.total = total
         self.per_address = per_address
         self.per_second = per_second
+        self.counts_loopback = counts_loopback
         self._inside: Counter[str] = Counter()
         self._calls: OrderedDict[str, Bucket] = OrderedDict()
 
@@ -91,7 +99,7 @@ class Doorway:
 
     def refusal(self, address: str, now: float) -> Refusal | None:
         """Why one more from this address cannot come in, None if it can; `now` is monotonic."""
-        own = is_loopback(address)
+        own = not self.counts_loopback and is_loopback(address)
         if not own and not self._bucket(address).passes(now):
             return Refusal(
                 "limits.new_connections_per_second",

@@ -5,7 +5,7 @@ from typing import Final
 
 from tcpnet.config import Settings
 from tcpnet.net.connection import Connection
-from tcpnet.net.limits import Doorway
+from tcpnet.net.limits import Bucket, Doorway
 from tcpnet.protocol.items import Bye, FromClient
 from tcpnet.server.community import Community
 from tcpnet.server.people import run_session
@@ -13,6 +13,7 @@ from tcpnet.server.tasks import Spawn
 
 # People who are told at once why they cannot come in; more are hung up on without a word.
 _FAREWELLS: Final = 256
+_FAREWELLS_PER_SECOND: Final = 50
 
 
 class Entrance:
@@ -21,12 +22,16 @@ class Entrance:
     def __init__(self, settings: Settings, community: Community, spawn: Spawn) -> None:
         limits = settings.limits
         self._doorway = Doorway(
-            limits.connections, limits.connections_per_address, limits.new_connections_per_second
+            limits.connections,
+            limits.connections_per_address,
+            limits.new_connections_per_second,
+            counts_loopback=limits.count_loopback,
         )
         self._community = community
         self._spawn = spawn
         self._clock = asyncio.get_running_loop().time
         self._farewells = 0
+        self._words = Bucket(_FAREWELLS_PER_SECOND, _FAREWELLS)
 
     def accept(self, connection: Connection[FromClient]) -> None:
         """Begin a session over a new connection, or end it."""
@@ -44,7 +49,8 @@ class Entrance:
 
     def _refuse(self, connection: Connection[FromClient], words: str, retry: int | None) -> None:
         connection.pause()
-        if self._farewells >= _FAREWELLS:  # a flood of callers costs no more than so many tasks
+        # A flood of callers costs no more than so many tasks, and so many words a second.
+        if self._farewells >= _FAREWELLS or not self._words.passes(self._clock()):
             connection.abort()
             return
         self._farewells += 1

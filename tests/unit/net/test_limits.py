@@ -142,6 +142,16 @@ def test_callers_on_the_hubs_own_machine_come_as_fast_as_they_like() -> None:
     assert [doorway.refusal("127.0.0.1", 100.0) for _ in range(9)] == [None] * 9
 
 
+def test_callers_on_the_hubs_own_machine_may_be_counted_too() -> None:
+    """As any others."""
+    doorway = Doorway(total=100, per_address=2, per_second=1, counts_loopback=True)
+
+    assert doorway.refusal("127.0.0.1", 100.0) is None
+    doorway.enter("127.0.0.1")
+    assert doorway.refusal("127.0.0.1", 100.0) is None
+    assert doorway.refusal("127.0.0.1", 100.0) is not None
+
+
 def test_no_more_addresses_are_remembered_than_fit() -> None:
     """Somebody with a large IPv6 network has more of them than the hub has memory."""
     doorway = Doorway(total=100, per_address=1, per_second=1)
