@@ -152,6 +152,7 @@ async def test_an_invitation_lets_somebody_into_a_closed_hub(tmp_path: Path) -> 
         nina.send(Hello(protocol=PROTOCOL, agent="test", id_key="Nina"))
         await nina.answers("Password or invitation code: ", code)
         await nina.answers("Choose a password: ", "correct horse battery")
+        await nina.answers("The same again: ", "correct horse battery")
         await nina.gets(Welcome)
         assert nina.connection is not None
         await nina.connection.close()

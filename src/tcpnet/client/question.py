@@ -60,7 +60,7 @@ class Question(Struct, frozen=True):
     def literal(self, text: str) -> str:
         """What is sent so that the hub takes this for text, not for one of its words."""
         begun = text.lstrip()
-        word = "/" + begun.lstrip("/").partition(" ")[0]
+        word = "/" + begun.lstrip("/").partition(" ")[0].lower()
         return f"/{begun}" if begun.startswith("/") and word in self.words else text
 
     def value(self, answer: str) -> str | int:

@@ -98,6 +98,8 @@ class Community:
         for session in self.sessions.values():
             if session.account == account:
                 session.is_operator = operator
+                now = "are an operator of this hub" if operator else "are no operator any more"
+                session.tell(f"You {now}.", kind="notice")
 
     async def an_hour_passed(self) -> None:
         """Count an hour, close rooms left empty and free names left alone. Raises BrokerError."""

@@ -129,6 +129,9 @@ class Operating:
 
     async def _promote(self, order: orders.Promote) -> Outcome:
         claim = await self._claim(order.who)
+        if claim.operator == order.operator:
+            kind = "an operator already" if order.operator else "no operator"
+            raise UserError(f"{claim.account.name} is {kind}.")
         await self.community.promote(claim.account, operator=order.operator)
         return Outcome(
             f"{claim.account.name} is {'now' if order.operator else 'no longer'} an operator."
