@@ -1,8 +1,8 @@
 """Two people who talk, alone and beside others who do whatever is not refused as fast as they can.
 
 `python -m benchmarks.abuse` takes half a minute. The others, a process of their own, flood with
-pings, with answers, with frames that are too long, and with connections. Callers of this machine are
-held to the limits of an address, as callers of any other are without a setting.
+pings, with answers, with frames that are too long, and with connections. Callers of this machine
+are held to the limits of an address, as callers of any other are without a setting.
 """
 
 from __future__ import annotations
