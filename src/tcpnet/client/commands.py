@@ -24,45 +24,47 @@ class Command(Struct, frozen=True):
     """Of no use where the terminal scrolls by itself."""
 
 
-def run_inline(desk: Desk, word: str, argument: str) -> str:
-    """Do what a word says where there is no pane; raises UserError."""
-    if word.casefold() == "/help":
-        return show_help(desk, pane=False)
-    if word.casefold() in words() and word.casefold() not in words(pane=False):
-        raise UserError("scroll and search as your terminal does")
-    return run(desk, word, argument)
+class Commands:
+    """The words of this view, and what they do."""
 
+    def __init__(self, *, pane: bool) -> None:
+        """Offer all words or, without a pane, those that are of use there."""
+        self._pane = pane
+        self._known = (Command("/help", "", "keys and words", self._help), *COMMANDS)
 
-def run(desk: Desk, word: str, argument: str) -> str:
-    """Do what a word says; raises UserError for one that is not known, or misused."""
-    for command in COMMANDS:
-        if command.word == word.casefold():
-            return command.run(desk, argument)
-    raise UserError(f"unknown command {word}; // sends a literal slash")
+    @property
+    def offered(self) -> list[str]:
+        """The words that are not refused."""
+        return [command.word for command in self._offered]
 
+    def run(self, desk: Desk, word: str, argument: str) -> str:
+        """Do what a word says; raises UserError for one that is not known, or misused."""
+        for command in self._known:
+            if command.word == word.casefold():
+                if command.needs_pane and not self._pane:
+                    raise UserError("scroll and search as your terminal does")
+                return command.run(desk, argument)
+        raise UserError(f"unknown command {word}; // sends a literal slash")
 
-def words(*, pane: bool = True) -> list[str]:
-    """All words, or those that are of use without a pane."""
-    return [command.word for command in _offered(pane)]
+    @property
+    def _offered(self) -> list[Command]:
+        return [command for command in self._known if self._pane or not command.needs_pane]
 
-
-def show_help(desk: Desk, _argument: str = "", *, pane: bool = True) -> str:
-    """Open the page of keys and words."""
-    offered = _offered(pane)
-    rows = [(f"{command.word} {command.argument}".strip(), command.summary) for command in offered]
-    words = desk.question.words if desk.question else ()
-    desk.open(help_text(rows, words, desk.talk.view.layout.width or WIDTH))
-    return ""
-
-
-def _offered(pane: bool) -> list[Command]:
-    return [command for command in COMMANDS if pane or not command.needs_pane]
+    def _help(self, desk: Desk, _argument: str) -> str:
+        rows = [
+            (f"{command.word} {command.argument}".strip(), command.summary)
+            for command in self._offered
+        ]
+        words = desk.question.words if desk.question else ()
+        width = desk.talk.view.layout.width or WIDTH
+        desk.reading.open(help_text(rows, words, width, pane=self._pane))
+        return ""
 
 
 def _search(desk: Desk, needle: str) -> str:
     if not needle:
         raise UserError("/search TEXT")
-    if desk.search(needle):
+    if desk.reading.search(needle):
         return ""
     raise UserError(f"nowhere: {needle}")
 
@@ -77,7 +79,7 @@ def _top(desk: Desk, _argument: str) -> str:
 
 
 def _end(desk: Desk, _argument: str) -> str:
-    desk.close()
+    desk.reading.close()
     desk.view.follow()
     return ""
 
@@ -119,7 +121,7 @@ def _ignore(desk: Desk, argument: str) -> str:
 
 
 def _page(desk: Desk, argument: str) -> str:
-    desk.open(desk.page(_number(argument or "1", "/page [N]")).text)
+    desk.reading.open(desk.page(_number(argument or "1", "/page [N]")).text)
     return ""
 
 
@@ -161,7 +163,6 @@ def _number(argument: str, usage: str) -> int:
 
 
 COMMANDS: Final = (
-    Command("/help", "", "keys and words", show_help),
     Command("/search", "TEXT", "search for it, as ^F does", _search, needs_pane=True),
     Command(
         "/unread",
@@ -182,4 +183,4 @@ COMMANDS: Final = (
     Command("/reconnect", "", "let go of the connection and dial anew", _reconnect),
     Command("/quit", "", "leave", _quit),
 )
-"""The rows of the help, in its order."""
+"""The rows of the help behind its own, in its order."""

@@ -5,19 +5,19 @@ typed, and shows `view`, `prompt` and the line that `status` makes of the rest.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
 from tcpnet.client.bell import Bell
 from tcpnet.client.entry import PUSHED, Entry
-from tcpnet.client.find import Find
 from tcpnet.client.paste import Paste
 from tcpnet.client.posting import Posting
 from tcpnet.client.question import Question
+from tcpnet.client.reading import Reading
 from tcpnet.client.recall import Recall, kind_of
 from tcpnet.client.saving import Saving
 from tcpnet.client.screen import File, Piece, Screen, State
-from tcpnet.client.scrollback import Page, Scrollback
+from tcpnet.client.scrollback import Page
 from tcpnet.client.talk import Talk
 from tcpnet.client.view import View
 from tcpnet.client.width import cells
@@ -31,8 +31,6 @@ LATE: Final = 0.3
 """Seconds after which a line on its way is shown as such."""
 _NUMBER: Final = 8
 """Cells that the answer needs where a number is asked; any other needs half of the line."""
-_LONG: Final = 4096
-"""Characters of a line of a page, at most: longer ones are cut, so that one can be laid out."""
 
 
 class Way(Protocol):
@@ -55,6 +53,17 @@ class Way(Protocol):
         """End politely, with this exit status."""
 
 
+class Words(Protocol):
+    """The slash words of the client's own."""
+
+    @property
+    def offered(self) -> Sequence[str]:
+        """Those that are of use here."""
+
+    def run(self, desk: "Desk", word: str, argument: str) -> str:
+        """Do what a word says, and say a sentence; raises UserError."""
+
+
 class Desk:
     """One person's place: what was said, what is asked, what was typed too early."""
 
@@ -65,12 +74,12 @@ class Desk:
         talk: Talk,
         bell: Bell,
         *,
-        obey: "Callable[[Desk, str, str], str]",
+        words: "Words",
         keeps_refused: bool = True,
         clock: Callable[[], float],
         wall: Callable[[], float],
     ) -> None:
-        """Take a seat; `obey` does a slash word of ours and says a sentence or raises UserError.
+        """Take a seat; `words` are the slash words of ours.
 
         `keeps_refused`: what was refused stays in the input line, to be put right.
         """
@@ -89,9 +98,7 @@ class Desk:
         """A sentence for the status line, until the next key."""
         self.mid_line = False
         """Whether keys still go to the line that was being typed when a secret was asked."""
-        self.reading: View | None = None
-        """A page or the help, in place of the talk."""
-        self.find: Find | None = None
+        self.reading = Reading(talk.view)
         self.paste: Paste | None = None
         """Lines that wait for a decision."""
         self.posting: Posting | None = None
@@ -102,7 +109,7 @@ class Desk:
         self.next_lines: deque[str] = deque()
         """What comes into the input line after what is there: not sent, or pasted for editing."""
         self.recall = Recall()
-        self._obey_word = obey
+        self._words = words
         self._keeps_refused = keeps_refused
         self._sent_at: dict[str, float] = {}
         self._asked_above: int | None = None
@@ -119,12 +126,7 @@ class Desk:
     @property
     def view(self) -> View:
         """What is on the screen."""
-        return self.reading or self.talk.view
-
-    @property
-    def forth(self) -> int:
-        """The way a search goes first: up in the talk, down in a text that is read."""
-        return 1 if self.reading else -1
+        return self.reading.view
 
     @property
     def hidden(self) -> bool:
@@ -142,6 +144,14 @@ class Desk:
         if self.question is None:
             return "(waiting) " if self.screen.waiting else "> "
         return "> " if self._asked_above is not None else self.question.prompt or "> "
+
+    @property
+    def words(self) -> list[str]:
+        """The slash words that are understood where the person is, the hub's first."""
+        question = self.question
+        if question is None:
+            return []
+        return [*question.words, *(self._words.offered if question.local else ())]
 
     @property
     def late(self) -> list[Entry]:
@@ -181,7 +191,7 @@ class Desk:
 
     def seen(self) -> None:
         """Note that the view has just been painted."""
-        if self.reading is None and (seen := self.screen.shown(self.talk.seen())):
+        if self.reading.text is None and (seen := self.screen.shown(self.talk.seen())):
             self.way.send(seen)
 
     def submit(self, text: str) -> bool:
@@ -194,7 +204,7 @@ class Desk:
 
     def obey(self, word: str, argument: str = "") -> None:
         """Do what a word of ours says, as this view does it; raises UserError."""
-        self.notice = self._obey_word(self, word, argument)
+        self.notice = self._words.run(self, word, argument)
 
     def post(self, lines: Iterable[str]) -> None:
         """Send lines as they are, as fast as the hub takes them: none of them is a word of ours."""
@@ -249,49 +259,6 @@ class Desk:
     def note(self, text: str) -> None:
         """Say a line as the client."""
         self.talk.note(text, self.wall())
-
-    def open(self, text: str) -> None:
-        """Read a text in place of the talk, from its top."""
-        self.close()
-        view = View(Scrollback(keep=len(text) + 1), self.talk.view.layout.look)
-        view.resize(self.view.layout.width, self.view.height)
-        for line in text.split("\n"):
-            for start in range(0, len(line) or 1, _LONG):
-                view.append(Entry(message=line[start : start + _LONG]))
-        view.top()
-        self.reading = view
-
-    def close(self) -> bool:
-        """Go back to the talk; whether something else was open."""
-        was_open = self.reading is not None
-        self.end_find(stay=True)
-        self.reading = None
-        return was_open
-
-    def begin_find(self) -> None:
-        """Search what is on the screen."""
-        self.find = self.find or Find(self.view, self.forth)
-
-    def search(self, needle: str) -> bool:
-        """Begin a search with this, unless it is nowhere; whether it was found."""
-        self.begin_find()
-        assert self.find is not None
-        self.find.type(needle)
-        found = not self.find.trouble
-        if not found:
-            self.end_find(stay=False)
-        return found
-
-    def find_again(self, step: int) -> None:
-        """Go to an older match with -1, to a newer one with 1."""
-        if self.find:
-            self.find.again(step)
-
-    def end_find(self, *, stay: bool) -> None:
-        """End the search, if there is one."""
-        if self.find:
-            self.find.close(stay=stay)
-            self.find = None
 
     def page(self, number: int = 1) -> Page:
         """The long text that is the n-th from the end; raises UserError."""

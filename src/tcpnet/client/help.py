@@ -3,25 +3,37 @@
 from textwrap import wrap
 from typing import Final
 
+from msgspec import Struct
+
+
+class Key(Struct, frozen=True):
+    """A row of the table."""
+
+    names: str
+    what: str
+    inline: str | None = None
+    """What it does without a pane, where that differs; empty: nothing."""
+
+
 KEYS: Final = (
-    ("Enter", "send the line; while there is no connection: dial now"),
-    ("Tab, Shift-Tab", "complete a name, a room or a /word; again for the next one"),
-    ("Up, Down", "lines you sent before, to questions of this kind"),
-    ("^R", "the last such line that holds what you typed; again for the one before"),
-    ("PgUp, PgDn", "scroll by a page"),
-    ("^Up, ^Down", "scroll by three lines"),
-    ("^Home, ^End", "the oldest line; follow the newest (also Alt-<, Alt->)"),
-    ("^F", "search; Up and Down go on, Enter stays, Esc or ^G goes back"),
-    ("^N", "go to the next mention, or to where the unread lines begin"),
-    (
+    Key("Enter", "send the line; while there is no connection: dial now"),
+    Key("Tab, Shift-Tab", "complete a name, a room or a /word; again for the next one"),
+    Key("Up, Down", "lines you sent before, to questions of this kind"),
+    Key("^R", "the last such line that holds what you typed; again for the one before"),
+    Key("PgUp, PgDn", "scroll by a page", ""),
+    Key("^Up, ^Down", "scroll by three lines", ""),
+    Key("^Home, ^End", "the oldest line; follow the newest (also Alt-<, Alt->)", ""),
+    Key("^F", "search; Up and Down go on, Enter stays, Esc or ^G goes back", ""),
+    Key("^N", "go to the next mention, or to where the unread lines begin", ""),
+    Key(
         "^C",
         "stop a request or a paste; clear the line (^_ undoes that); twice on an empty one: leave",
     ),
-    ("^D", "leave, on an empty line"),
-    ("^L", "paint the screen anew"),
-    ("^X ^E", "write the line in your editor ($EDITOR)"),
-    ("^Z", "suspend (not on Windows)"),
-    ("F1", "this help; Esc closes it"),
+    Key("^D", "leave, on an empty line"),
+    Key("^L", "paint the screen anew"),
+    Key("^X ^E", "write the line in your editor ($EDITOR)"),
+    Key("^Z", "suspend (not on Windows)"),
+    Key("F1", "this help; Esc closes it", "this help"),
 )
 """Keys and what they do; those of every line editor (^A ^E ^W ^U ^K ^Y ^_ …) work too."""
 
@@ -33,10 +45,15 @@ _NARROW: Final = 60
 
 
 def help_text(
-    words: "list[tuple[str, str]]", of_hub: "tuple[str, ...]" = (), width: int = WIDTH
+    words: "list[tuple[str, str]]",
+    of_hub: "tuple[str, ...]" = (),
+    width: int = WIDTH,
+    *,
+    pane: bool = True,
 ) -> str:
     """The page; `words`: each slash word with what it does; `of_hub`: words that are sent."""
-    lines = ["Keys", *_table(KEYS, width), ""]
+    does = ((key.names, key.what if pane or key.inline is None else key.inline) for key in KEYS)
+    lines = ["Keys", *_table([(names, what) for names, what in does if what], width), ""]
     lines += ["Words, in a room and at the menu (//text sends /text)", *_table(words, width), ""]
     if of_hub:
         lines += ["Words of the hub, here", "  " + "  ".join(of_hub), ""]
@@ -44,7 +61,7 @@ def help_text(
     return "\n".join(lines)
 
 
-def _table(rows: "tuple[tuple[str, str], ...] | list[tuple[str, str]]", width: int) -> list[str]:
+def _table(rows: "list[tuple[str, str]]", width: int) -> list[str]:
     left = max(len(key) for key, _ in rows)
     lines = []
     for key, what in rows:

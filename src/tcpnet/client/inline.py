@@ -57,10 +57,10 @@ class Roll:
         for id_ in range(max(self._next, talk.first), talk.whole):
             yield from self._rows(talk[id_], id_)
         self._next = talk.whole
-        if desk.reading:
-            for entry in desk.reading.scrollback:
+        if desk.reading.text:
+            for entry in desk.reading.text.scrollback:
                 yield from self._rows(entry)
-            desk.close()
+            desk.reading.close()
         said, self._spoken = self._spoken, spoken(desk)
         if self._spoken and self._spoken != said:
             yield from self._rows(Entry(message=self._spoken, kind="note"))

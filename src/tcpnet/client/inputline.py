@@ -26,7 +26,6 @@ from prompt_toolkit.layout.processors import (
 )
 from prompt_toolkit.layout.utils import explode_text_fragments
 
-from tcpnet.client import commands
 from tcpnet.client.completion import Tabbing, completions
 from tcpnet.client.desk import Desk
 from tcpnet.client.paste import Paste, is_one_line, split
@@ -90,11 +89,11 @@ class InputLine:
             desk.mid_line = desk.hidden and bool(self.line.text)
         # Whoever types does not look: the rest of a line must not become a password.
         desk.mid_line = desk.mid_line and desk.clock() - self._typed_at < PAUSE
-        if not desk.find:
+        if not desk.reading.find:
             self.finding.reset()
-        elif desk.find.needle != self.finding.text:
+        elif desk.reading.find.needle != self.finding.text:
             # It was begun by a word with something to look for.
-            self.finding.set_document(Document(desk.find.needle), bypass_readonly=True)
+            self.finding.set_document(Document(desk.reading.find.needle), bypass_readonly=True)
         self.control.buffer = self._due()
         if desk.next_lines and not self.line.text and not desk.paste:
             self._set(desk.next_lines.popleft())
@@ -145,9 +144,8 @@ class InputLine:
             return
         question = self._desk.question
         typed, after = self.line.document.text_before_cursor, self.line.document.text_after_cursor
-        words = [*question.words, *(commands.words() if question.local else [])] if question else []
         talk = question is not None and question.keep
-        found = completions(typed, known=self._desk.talk.known, words=words, talk=talk)
+        found = completions(typed, known=self._desk.talk.known, words=self._desk.words, talk=talk)
         text = self._tabbing.next(typed, found, step)
         if text is not None:
             self.line.document = Document(text + after, len(text))
@@ -185,7 +183,7 @@ class InputLine:
 
     def _due(self) -> Buffer:
         desk = self._desk
-        if desk.find:
+        if desk.reading.find:
             return self.finding
         if desk.hidden and not desk.mid_line:
             return self.secret
@@ -204,7 +202,7 @@ class InputLine:
         return ("\n" + " " * len(_REVIEW)).join(lines)
 
     def _prompt(self) -> StyleAndTextTuples:
-        if self._desk.find:
+        if self._desk.reading.find:
             return [("", "search: ")]
         if self._desk.mid_line:
             return [("", "> ")]
@@ -224,11 +222,11 @@ class InputLine:
         return True  # the buffer keeps or loses its text here, not where it is asked from
 
     def _find(self, buffer: Buffer) -> None:
-        if self._desk.find:
-            self._desk.find.type(buffer.text)
+        if self._desk.reading.find:
+            self._desk.reading.find.type(buffer.text)
 
     def _stay(self, buffer: Buffer) -> bool:
-        self._desk.end_find(stay=True)
+        self._desk.reading.end_find(stay=True)
         return bool(buffer)
 
     def _end_review(self, paste: Paste, text: str) -> None:

@@ -25,9 +25,9 @@ class Keyring:
     def __init__(self, desk: Desk, line: InputLine) -> None:
         self._desk, self._line = desk, line
         self._interrupted_at: float | None = None
-        self._finding = Condition(lambda: desk.find is not None)
+        self._finding = Condition(lambda: desk.reading.find is not None)
         self._reviewing = Condition(lambda: desk.reviewing is not None)
-        self._closable = Condition(lambda: bool(desk.reading or desk.next_lines))
+        self._closable = Condition(lambda: bool(desk.reading.text or desk.next_lines))
         self._empty = Condition(lambda: not line.control.buffer.text)
 
     def inline(self) -> KeyBindings:
@@ -109,7 +109,7 @@ class Keyring:
                 "c-end": lambda: desk.view.follow(),
                 "escape >": lambda: desk.view.follow(),
                 "c-n": self._next_mark,
-                "c-f": desk.begin_find,
+                "c-f": desk.reading.begin_find,
             },
         )
 
@@ -118,13 +118,13 @@ class Keyring:
         _bind(
             keys,
             {
-                "up": lambda: desk.find_again(-1),
-                "c-r": lambda: desk.find_again(-1),
-                "down": lambda: desk.find_again(1),
-                "c-s": lambda: desk.find_again(1),
-                "escape": lambda: desk.end_find(stay=False),
-                "c-g": lambda: desk.end_find(stay=False),
-                "c-c": lambda: desk.end_find(stay=False),
+                "up": lambda: desk.reading.find_again(-1),
+                "c-r": lambda: desk.reading.find_again(-1),
+                "down": lambda: desk.reading.find_again(1),
+                "c-s": lambda: desk.reading.find_again(1),
+                "escape": lambda: desk.reading.end_find(stay=False),
+                "c-g": lambda: desk.reading.end_find(stay=False),
+                "c-c": lambda: desk.reading.end_find(stay=False),
                 "tab": lambda: None,
             },
             self._finding,
@@ -134,7 +134,7 @@ class Keyring:
         """Stop what runs, or close what is open, or clear the line, or leave at the second time."""
         desk = self._desk
         now = desk.clock()
-        if desk.cancel() or desk.stop_posting() or desk.close() or self._line.clear():
+        if desk.cancel() or desk.stop_posting() or desk.reading.close() or self._line.clear():
             self._interrupted_at = None
         elif desk.screen.client_id is None and desk.question is None:
             self._break_off()  # nothing was reached yet that could be lost
@@ -148,7 +148,7 @@ class Keyring:
         self._desk.leave("interrupted", INTERRUPTED)
 
     def _escape(self) -> None:
-        if not self._desk.close():
+        if not self._desk.reading.close():
             self._desk.next_lines.clear()
 
     def _remind(self) -> None:

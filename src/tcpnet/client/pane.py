@@ -56,14 +56,14 @@ class Pane(UIControl):
         for view in {desk.view, desk.talk.view}:
             view.resize(width, height)
         rows = desk.view.rows()
-        if desk.reading is None and desk.view.follows:
+        if desk.reading.text is None and desk.view.follows:
             rows = (rows + self._late(desk.view.layout))[-height:]
         blank: list[StyleAndTextTuples] = [[] for _ in range(height - len(rows))]
         painted: list[StyleAndTextTuples] = [
             [(_STYLES[role], text) for role, text in row] for row in rows
         ]
         # What was said last stands next to where it is answered; a text that is read starts above.
-        return [*painted, *blank] if desk.reading else [*blank, *painted]
+        return [*painted, *blank] if desk.reading.text else [*blank, *painted]
 
     def _late(self, layout: Layout) -> list[Row]:
         return [row for entry in self._desk.late for row in layout.lay_out(entry)]

@@ -83,8 +83,8 @@ def _situation(desk: Desk) -> Iterator[Words]:
     """What matters most now."""
     if desk.notice:
         yield (desk.notice,)
-    elif desk.find:
-        yield finding(desk.find.trouble)
+    elif desk.reading.find:
+        yield finding(desk.reading.find.trouble)
     elif desk.reviewing:
         yield review(desk.reviewing, desk.question), brief_review(desk.reviewing, desk.question)
     elif desk.mid_line:
@@ -102,8 +102,8 @@ def _situation(desk: Desk) -> Iterator[Words]:
         yield f"{sending}  ^C stop", sending
     elif desk.saving:
         yield (saving(desk.saving, desk.clock()),)
-    elif desk.reading:
-        yield (f"{_below(desk.reading.below)}Esc close",)
+    elif desk.reading.text:
+        yield (f"{_below(desk.reading.text.below)}Esc close",)
     elif not desk.view.follows:
         yield below(desk.view.below, desk.view.mentions_below)
     elif desk.next_lines:

@@ -14,8 +14,9 @@ from prompt_toolkit.input import Input, create_input
 from prompt_toolkit.layout import ConditionalContainer, FormattedTextControl, HSplit, Layout, Window
 from prompt_toolkit.output import Output, create_output
 
-from tcpnet.client import commands, palette
+from tcpnet.client import palette
 from tcpnet.client.bell import Bell
+from tcpnet.client.commands import Commands
 from tcpnet.client.desk import Desk, Way
 from tcpnet.client.inline import inline
 from tcpnet.client.inputline import InputLine
@@ -61,7 +62,7 @@ def desk_for(screen: Screen, way: Way, settings: Settings) -> Desk:
         way,
         talk,
         Bell(settings.bell),
-        obey=commands.run_inline if settings.mode == "inline" else commands.run,
+        words=Commands(pane=settings.mode != "inline"),
         # Inline a refusal is a line: what is typed next would go on behind the refused word.
         keeps_refused=settings.mode != "inline",
         clock=time.monotonic,

@@ -13,8 +13,9 @@ from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output.vt100 import Vt100_Output
 
-from tcpnet.client import commands, terminal
+from tcpnet.client import terminal
 from tcpnet.client.bell import Bell
+from tcpnet.client.commands import Commands
 from tcpnet.client.desk import Desk
 from tcpnet.client.inline import inline
 from tcpnet.client.keyboard import Keyboard
@@ -124,13 +125,12 @@ class Seat:
         self.keys = keys
         self.keyboard = Keyboard(keys, lambda: self.now)
         talk = Talk(Look(lambda _at: "12:00"), day=lambda at: f"day {at // 86400:.0f}", now=NOON)
-        obey = commands.run_inline if mode == "inline" else commands.run
         self.desk = Desk(
             self.screen,
             self.way,
             talk,
             Bell(),
-            obey=obey,
+            words=Commands(pane=mode != "inline"),
             keeps_refused=mode != "inline",
             clock=lambda: self.now,
             wall=lambda: NOON,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tcpnet.client import commands
+from tcpnet.client.commands import Commands
 from tcpnet.client.screen import State
 from tcpnet.protocol.items import Data, File, Get, Print
 from tests.unit.client.seat import (
@@ -128,7 +128,7 @@ async def test_help_lists_every_word(seat: Seat) -> None:
     await seat.press(PAGE_DOWN, PAGE_DOWN, PAGE_DOWN)
     text = "\n".join(entry.message for entry in seat.desk.view.scrollback)
 
-    assert all(word in text for word in commands.words())
+    assert all(word in text for word in Commands(pane=True).offered)
 
 
 async def test_help_lists_the_words_of_the_hub(seat: Seat) -> None:

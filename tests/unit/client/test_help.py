@@ -15,7 +15,7 @@ def test_no_row_is_wider_than_the_pane(width: int) -> None:
     table = page.partition("\nWords")[0].splitlines()[1:]
     assert all(len(row) <= width for row in table)
     assert all(row.startswith("  ") for row in table if row)
-    for key, what in (*KEYS, *WORDS):
+    for key, what in (*((key.names, key.what) for key in KEYS), *WORDS):
         assert f"  {key}" in page
         assert " ".join(what.split()) in " ".join(page.split())
 

@@ -10,6 +10,7 @@ from tcpnet.protocol.items import Print, Progress
 from tests.unit.client.seat import (
     ENTER,
     F1,
+    TAB,
     WELCOME,
     Seat,
     ask,
@@ -143,8 +144,8 @@ async def test_help_and_pages_are_printed(seat: Seat) -> None:
     """Nothing opens that had to be closed."""
     await seat.hub(room(1))
     await seat.press(F1)
-    await printed(seat, "this help; Esc closes it")
-    assert seat.desk.reading is None
+    await printed(seat, "this help")
+    assert seat.desk.reading.text is None
     await seat.hub(Print(message="row\n" * 300), room(2))
     await seat.enter("/page")
     await seat.until(lambda: sum(line == "row" for line in roll(seat)) == 320)
@@ -158,6 +159,26 @@ async def test_help_lists_no_word_that_needs_a_pane(seat: Seat, keys: tuple[str,
     await printed(seat, "/reconnect")
 
     assert not any("/search" in line or "/top" in line for line in roll(seat))
+
+
+async def test_help_shows_no_key_that_needs_a_pane(seat: Seat) -> None:
+    """It would do nothing, and nothing has to be closed."""
+    await seat.hub(room())
+    await seat.press(F1)
+    await printed(seat, "/reconnect")
+
+    assert not any("PgUp" in line or "^F" in line or "Esc closes" in line for line in roll(seat))
+
+
+async def test_tab_completes_no_word_that_needs_a_pane(seat: Seat) -> None:
+    """It would be refused."""
+    await seat.hub(room())
+    await seat.press("/se", TAB)
+    assert roll(seat)[-1] == "> /se"
+
+    await seat.press(ctrl("u"), "/rec", TAB)
+
+    assert roll(seat)[-1] == "> /reconnect"
 
 
 async def test_words_that_need_a_pane_point_to_the_terminal(seat: Seat) -> None:
