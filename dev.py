@@ -263,10 +263,15 @@ def usage() -> str:
     return "\n".join(("usage: python3 dev.py COMMAND [ARGUMENTS]", "", *rows))
 
 
-def main(arguments: Sequence[str]) -> None:
+def main(arguments: list[str]) -> None:
     """Do the command that the first argument names."""
-    if not arguments or arguments[0] not in COMMANDS:
+    if arguments[:1] in (["--help"], ["-h"]):
+        sys.stdout.write(usage() + "\n")
+        return
+    if not arguments:
         stop(usage())
+    if arguments[0] not in COMMANDS:
+        stop(f"there is no command {arguments[0]}\n\n{usage()}")
     env = Environment(Path(__file__).resolve().parent)
     try:
         env.prepare()
