@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_origin
 
 import msgspec
+import msgspec.inspect
 from msgspec import Meta, Struct
 
 from tcpnet.errors import ConfigError
@@ -191,7 +192,9 @@ def from_file(path: Path) -> Source:
         return Source(str(path), tomllib.loads(text))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text") from error
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: {error}") from error
 
 
@@ -243,12 +246,46 @@ def _checked(section: str, key: str, value: Any, source: Source) -> Any:
     kinds = {field.name: field.type for field in msgspec.structs.fields(_section(section))}
     if key not in kinds:
         raise ConfigError(f"{source.name}: there is no setting {section}.{key}")
-    if source.text and get_origin(kinds[key]) is tuple:
-        value = [word.strip() for word in value.split(",") if word.strip()]
     try:
+        if source.text and get_origin(kinds[key]) is tuple:
+            value = _listed(value)
         return msgspec.convert(value, kinds[key], strict=not source.text)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{source.name}: {section}.{key}: {error}") from error
+    except (msgspec.ValidationError, tomllib.TOMLDecodeError) as error:
+        wanted = _wanted(msgspec.inspect.type_info(kinds[key]))
+        raise ConfigError(f"{source.name}: {section}.{key}: wanted is {wanted}") from error
+
+
+def _listed(words: str) -> Any:
+    """A list as typed: `4,6`, or `[4, 6]` as in the file. Raises TOMLDecodeError."""
+    if words.lstrip().startswith("["):
+        # In one line: nothing behind the list is taken for a key of its own.
+        return tomllib.loads(f"list = {' '.join(words.splitlines())}")["list"]
+    return [word.strip() for word in words.split(",") if word.strip()]
+
+
+def _wanted(kind: msgspec.inspect.Type, *, many: bool = False) -> str:
+    """What a setting of this type takes, in words."""
+    match kind:
+        case msgspec.inspect.VarTupleType(item_type=item):
+            return f"a list of {_wanted(item, many=True)}"
+        case msgspec.inspect.UnionType(types=types):
+            return " or ".join(_wanted(each) for each in types)
+        case msgspec.inspect.LiteralType(values=values):
+            return " or ".join(str(value) or "nothing" for value in values)
+        case msgspec.inspect.BoolType():
+            return "true or false"
+        case msgspec.inspect.IntType(ge=least, le=most):
+            return ("whole numbers" if many else "a whole number") + _within(least, most)
+        case msgspec.inspect.FloatType(ge=least, le=most):
+            return ("numbers" if many else "a number") + _within(least, most)
+        case _:
+            return "texts" if many else "a text"
+
+
+def _within(least: float | None, most: float | None) -> str:
+    if most is not None:
+        return f" from {least} to {most}"
+    return "" if least is None else f", {least} or more"
 
 
 def _section(name: str) -> type[Section]:

@@ -60,10 +60,38 @@ def test_what_is_printed_can_be_read_again(tmp_path: Path) -> None:
     [
         (Source("hub.toml", {"roms": {}}), "hub.toml: there is no section roms"),
         (Source("hub.toml", {"rooms": {"x": 1}}), "hub.toml: there is no setting rooms.x"),
-        (Source("hub.toml", {"server": {"port": 70_000}}), "hub.toml: server.port: "),
-        (Source("hub.toml", {"server": {"log_level": "loud"}}), "hub.toml: server.log_level: "),
-        (Source("hub.toml", {"rooms": {"max_rooms": "5"}}), "hub.toml: rooms.max_rooms: "),
-        (config.from_flags(["server.port=abc"]), "--set: server.port: "),
+        (
+            Source("hub.toml", {"server": {"port": 70_000}}),
+            "hub.toml: server.port: wanted is a whole number from 0 to 65535",
+        ),
+        (
+            Source("hub.toml", {"server": {"log_level": "loud"}}),
+            "hub.toml: server.log_level: wanted is debug or error or info or warning",
+        ),
+        (
+            Source("hub.toml", {"rooms": {"max_rooms": "5"}}),
+            "hub.toml: rooms.max_rooms: wanted is a whole number, 0 or more",
+        ),
+        (config.from_flags(["server.port=abc"]), "--set: server.port: wanted is a whole number"),
+        (
+            config.from_flags(["limits.grace_seconds=-1"]),
+            "limits.grace_seconds: wanted is a number, 0 or more",
+        ),
+        (
+            config.from_flags(["discovery.announce=maybe"]),
+            "discovery.announce: wanted is true or false",
+        ),
+        (Source("hub.toml", {"server": {"motd": 5}}), "server.motd: wanted is a text"),
+        (
+            config.from_flags(["proxy.port=x"]),
+            "proxy.port: wanted is a whole number from 0 to 65535 or nothing",
+        ),
+        (config.from_flags(["menu.hidden=a"]), "menu.hidden: wanted is a list of whole numbers"),
+        (config.from_flags(["menu.hidden=[4"]), "menu.hidden: wanted is a list of whole numbers"),
+        (
+            config.from_flags(["menu.hidden=[4]\nport = 5"]),
+            "menu.hidden: wanted is a list of whole numbers",
+        ),
         (config.from_environment({"TCPNET_SERVER_PROT": "1"}), "no setting server.prot"),
     ],
 )
@@ -73,6 +101,33 @@ def test_a_wrong_setting_names_its_key_and_source(source: Source, words: str) ->
         config.merge([source])
 
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("words", ["4,6", " 4, 6 ", "[4, 6]", "[\n  4,\n  6,\n]"])
+def test_a_list_is_written_with_commas_or_as_in_the_file(words: str) -> None:
+    """On the command line and in the environment."""
+    for source in (
+        config.from_flags([f"menu.hidden={words}"]),
+        config.from_environment({"TCPNET_MENU_HIDDEN": words}),
+    ):
+        assert config.merge([source])[0].menu.hidden == (4, 6)
+
+
+def test_a_list_of_texts_is_written_in_both_ways_too() -> None:
+    """With quotes as in the file, or without any."""
+    for words in ("10.0.0.0/8, fc00::/7", '["10.0.0.0/8", "fc00::/7"]'):
+        settings, _ = config.merge([config.from_flags([f"proxy.clients={words}"])])
+
+        assert settings.proxy.clients == ("10.0.0.0/8", "fc00::/7")
+
+
+def test_a_file_in_another_encoding_is_said_to_be_no_utf_8(tmp_path: Path) -> None:
+    """In words, and with its path."""
+    file = tmp_path / "hub.toml"
+    file.write_bytes('[server]\nmotd = "Grüße"\n'.encode("latin-1"))
+
+    with pytest.raises(ConfigError, match=r"hub\.toml is not UTF-8 text"):
+        config.from_file(file)
 
 
 def test_a_value_in_the_place_of_a_section_is_refused(tmp_path: Path) -> None:
