@@ -27,6 +27,8 @@ _UNTIL: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)  # "no end" by RF
 # Seconds: a Raspberry Pi under load takes a tenth of them.
 _PATIENCE: Final = 30.0
 
+_WANTED: Final = "wanted are a certificate and its key, both in PEM"
+
 _SEQUENCE: Final = 0x30
 _VERSION: Final = 0xA0
 
@@ -66,13 +68,27 @@ def given(certificate: Path, key: Path | None = None) -> Identity:
     try:
         # Without a password: OpenSSL would ask the terminal for one.
         context.load_cert_chain(certificate, key, password="")
-        first = certificate.read_text("ascii").split(ssl.PEM_FOOTER)[0]
+        # What stands around the blocks is for people, in whatever letters they wrote it.
+        first = certificate.read_text("ascii", "replace").split(ssl.PEM_FOOTER)[0]
         der = ssl.PEM_cert_to_DER_cert(first[first.index(ssl.PEM_HEADER) :] + ssl.PEM_FOOTER)
     except ssl.SSLError as error:
-        raise ConfigError(f"{files}: {error.reason or 'no key and certificate in PEM'}") from error
+        raise ConfigError(f"{files}: {_why_not(error, key or certificate)}") from error
     except OSError as error:
         raise ConfigError(f"{files}: {error.strerror}") from error
+    except ValueError as error:  # OpenSSL also takes blocks with other headings
+        raise ConfigError(f"{files}: {_WANTED}") from error
     return Identity(context, fingerprint(der))
+
+
+def _why_not(error: ssl.SSLError, key: Path) -> str:
+    match error.reason:
+        case "KEY_VALUES_MISMATCH" | "KEY_TYPE_MISMATCH" | "NO_CERTIFICATE_ASSIGNED":
+            return "the key does not belong to the certificate"
+        case "EE_KEY_TOO_SMALL" | "CA_KEY_TOO_SMALL":
+            return "the key is too small to be safe"
+    if b"ENCRYPTED" in key.read_bytes():
+        return "the key is under a password, which nobody could type at a start"
+    return _WANTED
 
 
 def trusting() -> ssl.SSLContext:

@@ -198,8 +198,23 @@ def test_a_key_that_fits_another_certificate_is_refused(folder: Path, tmp_path: 
     """With both files by name."""
     keys.own(tmp_path)
 
-    with pytest.raises(ConfigError, match=r'tls\.pem" and "'):
+    with pytest.raises(ConfigError, match=r'tls\.pem" and ".*does not belong to the certificate'):
         keys.given(folder / keys.NAME, tmp_path / keys.NAME)
+
+
+def test_a_key_of_another_kind_is_refused_in_words(folder: Path, tmp_path: Path) -> None:
+    """OpenSSL says of it that no certificate was assigned."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    (tmp_path / "key.pem").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+
+    with pytest.raises(ConfigError, match="does not belong to the certificate"):
+        keys.given(folder / keys.NAME, tmp_path / "key.pem")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -220,7 +235,24 @@ def test_a_key_under_a_password_is_refused_without_asking(tmp_path: Path) -> Non
         )
     )
 
-    with pytest.raises(ConfigError, match=r"hub\.pem"):
+    with pytest.raises(ConfigError, match=r"hub\.pem.*under a password"):
+        keys.given(tmp_path / "hub.pem")
+
+
+def test_words_in_any_letters_may_stand_beside_a_certificate(folder: Path, tmp_path: Path) -> None:
+    """Whoever renews it writes down when and for whom."""
+    pem = (folder / keys.NAME).read_text("ascii")
+    (tmp_path / "hub.pem").write_text(f"# für Zoë, до 2031\n{pem}", "utf-8")
+
+    assert keys.given(tmp_path / "hub.pem").fingerprint == keys.own(folder).fingerprint
+
+
+def test_a_block_under_another_heading_is_refused_in_words(folder: Path, tmp_path: Path) -> None:
+    """OpenSSL takes more headings than there are ways to read one."""
+    pem = (folder / keys.NAME).read_text("ascii")
+    (tmp_path / "hub.pem").write_text(pem.replace("N CERTIFICATE", "N X509 CERTIFICATE"), "ascii")
+
+    with pytest.raises(ConfigError, match="both in PEM"):
         keys.given(tmp_path / "hub.pem")
 
 
