@@ -6,6 +6,7 @@ import os
 import re
 import zlib
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -69,7 +70,7 @@ class Folder:
         self._room = bytearray()
 
     def claim(self) -> None:
-        """Make sure that the folder is ours, making it if need be. Raises ConfigError."""
+        """Make sure that the folder is ours and private, making it if need be; or ConfigError."""
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             marker = self.path / MARKER_NAME
@@ -80,6 +81,9 @@ class Folder:
                 )
             if not marker.exists():
                 marker.write_text(MARKER, encoding="ascii")
+            # One that came with a checkout is open to all; on some disks it stays so.
+            with suppress(PermissionError):
+                self.path.chmod(0o700)
         except OSError as error:
             reason = error.strerror or error
             raise ConfigError(f'the cache folder "{self.path}" cannot be used: {reason}') from error

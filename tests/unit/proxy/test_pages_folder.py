@@ -1,5 +1,8 @@
 """The store of pages: whose folder it is."""
 
+import errno
+import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,6 +29,31 @@ async def test_an_empty_or_missing_folder_becomes_ours(tmp_path: Path, name: str
             await store(pages, an_entry(), b"x")
 
     assert (folder / MARKER_NAME).read_text(encoding="ascii") == MARKER
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other rights")
+def test_the_folder_is_closed_to_others(tmp_path: Path) -> None:
+    """Also one that came with a checkout: it tells which pages people read."""
+    tmp_path.chmod(0o755)
+
+    Folder(tmp_path, SECRET).claim()
+
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
+
+
+def test_a_disk_without_rights_is_no_hindrance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stick with a file system of DOS has none to change."""
+
+    def chmod(_: Path, __: int) -> None:
+        raise PermissionError(errno.EPERM, "not permitted")
+
+    monkeypatch.setattr(Path, "chmod", chmod)
+
+    Folder(tmp_path, SECRET).claim()
+
+    assert (tmp_path / MARKER_NAME).exists()
 
 
 @pytest.mark.parametrize(
