@@ -11,7 +11,7 @@ import socket
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from io import TextIOWrapper
 from itertools import chain
 from pathlib import Path
@@ -198,7 +198,7 @@ def _restore(given: Namespace, folder: Path) -> None:
     from tcpnet.lock import FolderLock
     from tcpnet.net import keys
 
-    with ExitStack() as held:
+    with _unmade_on_failure(folder), ExitStack() as held:
         try:
             held.enter_context(FolderLock(folder, "data directory"))
         except ConfigError as error:
@@ -207,6 +207,23 @@ def _restore(given: Namespace, folder: Path) -> None:
     print(f'The hub in "{folder}" is the one of "{given.file}".')
     if aside is not None:
         print(f'What was there before is in "{aside}".')
+
+
+@contextmanager
+def _unmade_on_failure(folder: Path) -> Iterator[None]:
+    """Remove the folders that are made here on the way to a failure, and the lock in them."""
+    from tcpnet.lock import NAME
+
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # somebody else has put something there
+            if made and [path.name for path in folder.iterdir()] == [NAME]:
+                (folder / NAME).unlink()
+            for path in made:
+                path.rmdir()
+        raise
 
 
 def _asked(folder: Path, order: "Order", patience: float | None) -> Iterator["Answer"]:

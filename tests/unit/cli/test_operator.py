@@ -164,6 +164,23 @@ def test_a_time_that_is_none_is_refused(typed: str, capsys: pytest.CaptureFixtur
     assert "the form is 90m, 12h or 7d" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("folder", ["data", "far/away/data", "."])
+def test_a_restore_that_fails_leaves_nothing_behind(
+    tmp_path: Path, folder: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No folder that was not there before, and everything that was."""
+    house = tmp_path / "house"
+    house.mkdir()
+    (house / "letter").write_text("mine", "ascii")
+
+    status = main(["restore", str(tmp_path / "missing"), "--data-dir", str(house / folder)])
+
+    assert status == operator.REFUSED
+    assert "missing" in capsys.readouterr().err
+    assert {path.name for path in house.iterdir()} - {"hub.lock"} == {"letter"}
+    assert folder == "." or not (house / "hub.lock").exists()
+
+
 @pytest.mark.parametrize("spoil", [Path.mkdir, lambda path: path.write_bytes(b"\xff"), Path.exists])
 def test_without_a_file_that_tells_where_there_is_no_hub(
     tmp_path: Path, spoil: Callable[[Path], object], capsys: pytest.CaptureFixture[str]
