@@ -122,9 +122,12 @@ class Operating:
         await self.community.accounts.change(
             claim.account, lambda now: msgspec.structs.replace(now, tokens=(), password="")
         )
-        self.community.end(claim.account, "an operator released your name")
+        ended = self.community.end(claim.account, "an operator released your name")
+        password = "its password was removed" if claim.password else "it had no password"
+        places = _counted(ended, "place was", "places were")
         return Outcome(
-            f"{name} is free: whoever comes with this name next has it, mailbox and all."
+            f"{name} is free: whoever comes with this name next has it, mailbox and all"
+            f" ({password}, {places} disconnected)."
         )
 
     async def _promote(self, order: orders.Promote) -> Outcome:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tcpnet.broker.memory import MemoryBroker
@@ -159,13 +160,32 @@ async def test_a_released_name_is_its_next_comers(desk: Desk) -> None:
 
     message = await desk.says(orders.Release("nina"))
 
-    assert message == "Nina is free: whoever comes with this name next has it, mailbox and all."
+    assert message == (
+        "Nina is free: whoever comes with this name next has it, mailbox and all"
+        " (it had no password, 1 place was disconnected)."
+    )
     assert await said_bye(nina) == "an operator released your name"
     _, new = await comes(desk, "Nina")
     assert (new.client_id, bool(new.token)) == (old.client_id, True)
     late = await desk.town.dials("Nina")
     late.send(Hello(protocol=PROTOCOL, agent="t", id_key="Nina", token=old.token, keeps_token=True))
     await late.sees("The name Nina belongs to somebody.")
+
+
+async def test_a_release_says_that_a_password_went(desk: Desk) -> None:
+    """And how many places were ended."""
+    _, nina = await comes(desk, "Nina")
+    await comes(desk, "Nina", nina.token)
+    accounts = desk.town.hub.community.accounts
+    account = await accounts.find("Nina")
+    await accounts.change(account, lambda claim: msgspec.structs.replace(claim, password="x"))
+
+    message = await desk.says(orders.Release("nina"))
+
+    assert message.endswith("(its password was removed, 2 places were disconnected).")
+    claim = await accounts.claim("Nina")
+    assert claim is not None
+    assert not claim.password
 
 
 async def test_somebody_becomes_operator_and_no_longer(desk: Desk) -> None:
