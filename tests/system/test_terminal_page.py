@@ -6,8 +6,8 @@ import pytest
 
 from docs.recordings.terminal import PAGE, record, replaced
 from tcpnet.cli.client import _parser
-from tcpnet.client.commands import COMMANDS, Command
-from tcpnet.client.help import KEYS
+from tcpnet.client.commands import Command, Commands
+from tcpnet.client.help import KEYS, Key
 from tcpnet.client.settings import Settings
 
 TEXT = PAGE.read_text("utf-8")
@@ -20,13 +20,13 @@ async def test_the_screens_are_what_a_run_shows() -> None:
     assert shown.splitlines() == TEXT.splitlines()
 
 
-@pytest.mark.parametrize(("key", "what"), KEYS)
-def test_every_key_is_told(key: str, what: str) -> None:
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: key.names)
+def test_every_key_is_told(key: Key) -> None:
     """In the words of the help."""
-    assert f"| {key} | {what} |" in TEXT
+    assert f"| {key.names} | {key.what} |" in TEXT
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.word)
+@pytest.mark.parametrize("command", Commands(pane=True).rows, ids=lambda command: command.word)
 def test_every_word_is_told(command: Command) -> None:
     """With what follows it."""
     usage = f"{command.word} {command.argument}".strip().replace("|", "\\|")

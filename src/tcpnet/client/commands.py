@@ -35,7 +35,7 @@ class Commands:
     @property
     def offered(self) -> list[str]:
         """The words that are not refused."""
-        return [command.word for command in self._offered]
+        return [command.word for command in self.rows]
 
     def run(self, desk: Desk, word: str, argument: str) -> str:
         """Do what a word says; raises UserError for one that is not known, or misused."""
@@ -47,13 +47,14 @@ class Commands:
         raise UserError(f"unknown command {word}; // sends a literal slash")
 
     @property
-    def _offered(self) -> list[Command]:
+    def rows(self) -> list[Command]:
+        """The table of those words, in the order of the help."""
         return [command for command in self._known if self._pane or not command.needs_pane]
 
     def _help(self, desk: Desk, _argument: str) -> str:
         rows = [
             (f"{command.word} {command.argument}".strip(), command.summary)
-            for command in self._offered
+            for command in self.rows
         ]
         words = desk.question.words if desk.question else ()
         width = desk.talk.view.layout.width or WIDTH
@@ -183,4 +184,4 @@ COMMANDS: Final = (
     Command("/reconnect", "", "let go of the connection and dial anew", _reconnect),
     Command("/quit", "", "leave", _quit),
 )
-"""The rows of the help behind its own, in its order."""
+"""All but the help itself, in its order."""
