@@ -53,8 +53,7 @@ class Commands:
 
     def _help(self, desk: Desk, _argument: str) -> str:
         rows = [
-            (f"{command.word} {command.argument}".strip(), command.summary)
-            for command in self.rows
+            (f"{command.word} {command.argument}".strip(), command.summary) for command in self.rows
         ]
         words = desk.question.words if desk.question else ()
         width = desk.talk.view.layout.width or WIDTH
