@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import urllib.request
 import zipfile
 from collections.abc import AsyncGenerator, Callable
@@ -18,6 +19,7 @@ import httpx
 import pytest
 import requests
 
+from tcpnet.server.porch import PROGRAMS
 from tests.hub import Town, town
 from tests.origins import Exchange, Origin, origin
 from tests.unit.proxy.ports import said
@@ -246,6 +248,76 @@ async def test_npm_finds_packages_through_the_hub(hub: Town, tmp_path: Path) -> 
         shown = await run(npm, "view", "probe", "dist.tarball", "--registry", mapped, *cache)
 
     assert shown.strip() == f"{address(hub)}/+/https://files.invalid/probe/-/probe-1.0.0.tgz"
+
+
+async def test_the_line_for_pip_asks_the_index_of_its_reader(
+    hub: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the set-up page has it, pasted into a shell."""
+    shell, wheel = program("sh"), made_wheel(tmp_path)
+
+    async def index(exchange: Exchange) -> None:
+        link = f'<a href="/{wheel.name}">x</a>'.encode()
+        body = wheel.read_bytes() if exchange.target.endswith(".whl") else link
+        await exchange.say(said("200 OK", "Content-Type: text/html", body=body))
+
+    async with origin(index) as site:
+        monkeypatch.setenv("PIP_INDEX_URL", site.url("/simple"))
+        package = f"--target {tmp_path / 'here'} --no-deps --quiet --no-cache-dir tcpnet-probe"
+        lines = line_of("pip", hub).replace("python3", sys.executable)
+        await run(shell, "-c", lines.replace("PACKAGE", package))
+
+    assert (tmp_path / "here/tcpnet_probe.py").read_text() == "ANSWER = 42\n"
+
+
+async def test_the_line_for_npm_asks_the_registry_of_its_reader(
+    hub: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the set-up page has it, pasted into a shell."""
+    program("npm")
+    shell, packed = program("sh"), made_tarball(tmp_path).read_bytes()
+
+    async def registry(exchange: Exchange) -> None:
+        if exchange.target.endswith(".tgz"):
+            await exchange.say(said("200 OK", body=packed))
+            return
+        version = {"name": "probe", "version": "1.0.0", "dist": {"tarball": host.url("/probe.tgz")}}
+        listed = {"name": "probe", "dist-tags": {"latest": "1.0.0"}, "versions": {"1.0.0": version}}
+        kind = "Content-Type: application/json"
+        await exchange.say(said("200 OK", kind, body=json.dumps(listed).encode()))
+
+    async with origin(registry) as host:
+        for name, value in {"registry": host.url("/"), "userconfig": os.devnull}.items():
+            monkeypatch.setenv(f"npm_config_{name}", value)
+        package = (
+            f"probe --prefix {tmp_path} --cache {tmp_path / 'npm'} --no-audit --no-update-notifier"
+        )
+        await run(shell, "-c", line_of("npm", hub).replace("PACKAGE", package), cwd=tmp_path)
+
+    assert (tmp_path / "node_modules/probe/answer.txt").read_text() == "42\n"
+    assert {head.split(b" ")[1] for head in host.heads} == {b"/probe", b"/probe.tgz"}
+
+
+def line_of(name: str, hub: Town) -> str:
+    """The lines of the set-up page for a program."""
+    lines = next(each.lines for each in PROGRAMS if each.name == name)
+    return lines.format(base=address(hub), host="127.0.0.1")
+
+
+def made_tarball(folder: Path) -> Path:
+    """A package for npm, with one file."""
+    for name, text in {
+        "package.json": '{"name":"probe","version":"1.0.0"}',
+        "answer.txt": "42\n",
+    }.items():
+        (folder / name).write_text(text)
+    tarball = folder / "probe.tgz"
+    with tarfile.open(tarball, "w:gz") as archive:
+        for name in ("package.json", "answer.txt"):
+            archive.add(folder / name, f"package/{name}")
+    for name in ("package.json", "answer.txt"):
+        (folder / name).unlink()
+    return tarball
 
 
 async def test_a_browser_loads_a_page_through_the_hub(

@@ -131,7 +131,7 @@ class KeyedDoor(Entrance):
         """Whose credentials these are. Raises Stranger, and Refused after too many tries."""
         if not credentials:
             raise Stranger(
-                "This proxy wants your name and your proxy key, which 9. Account in the menu shows."
+                "This proxy wants your name and your proxy key, which 9. Account in the menu makes."
             )
         name, key = _basic(credentials)
         changes = self._changes

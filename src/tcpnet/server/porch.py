@@ -8,84 +8,111 @@ from tcpnet.proxy.entry import Fields
 from tcpnet.proxy.port.service import OwnPage
 
 
+class Trial(NamedTuple):
+    """What the reader is asked for, where to begin, and what is fetched behind what he writes."""
+
+    question: str
+    address: str = ""
+    path: str = ""
+
+
 class Program(NamedTuple):
-    """A program, the lines that set it up, what is cached for it, and an address to try them on."""
+    """A program, the lines that set it up, what is cached for it, and how they are tried."""
 
     name: str
     lines: str
     cached: str
-    trial: str
+    trial: Trial | None = None
 
+
+# pip has no command for its index where nobody set one. This reads its files and its environment.
+_INDEX: Final = (
+    "from pip._internal.commands import create_command as c;"
+    " print(c('install').parser.get_default_values().index_url)"
+)
 
 PROGRAMS: Final = (
     Program(
         "curl",
         "curl -x {base} http://example.com/\ncurl {base}/+/https://example.com/",
         "http:// with -x; everything behind /+/",
-        "https://example.com/",
+        Trial("an address", "https://example.com/"),
     ),
     Program(
         "pip",
-        "pip install --index-url {base}/+/https://pypi.org/simple/ --trusted-host {host} PACKAGE",
+        f'INDEX=$(python3 -c "{_INDEX}")\n'
+        "python3 -m pip install --index-url {base}/+/$INDEX --trusted-host {host} PACKAGE",
         "indexes and packages",
-        "https://pypi.org/simple/pip/",
+        Trial("the address of the index, which echo $INDEX shows", path="pip/"),
     ),
     Program(
         "npm",
-        "npm install --registry {base}/+/https://registry.npmjs.org/ PACKAGE",
+        'npm install --registry "{base}/+/$(npm config get registry)" PACKAGE',
         "lists and packages",
-        "https://registry.npmjs.org/abbrev",
+        Trial("the address of the registry, which npm config get registry shows", path="abbrev"),
     ),
     Program(
         "apt",
         "echo 'Acquire::http::Proxy \"{base}\";' | sudo tee /etc/apt/apt.conf.d/01proxy",
         "lists and packages from http:// mirrors",
-        "http://deb.debian.org/debian/dists/stable/InRelease",
+        Trial("the address of a mirror, which apt-get indextargets --format '$(SITE)' shows"),
     ),
     Program(
         "git",
         "git -c url.{base}/+/https://.insteadOf=https:// clone https://host/project.git",
         "nothing: what a repository sends is made for each clone",
-        "https://github.com/git/git/info/refs?service=git-upload-pack",
+        Trial("the address of a repository", path="info/refs?service=git-upload-pack"),
     ),
     Program(
         "everything that reads http_proxy",
-        "export http_proxy={base} https_proxy={base} no_proxy=localhost,127.0.0.1,{host}",
+        "export http_proxy={base} https_proxy={base} no_proxy={near}",
         "http://; what is https:// goes through a tunnel and is not cached",
-        "http://example.com/",
+        Trial("an address", "http://example.com/"),
     ),
     Program(
         "browsers",
         "automatic configuration (PAC): {base}/proxy.pac",
         "http://; what is https:// goes through a tunnel and is not cached",
-        "",
     ),
 )
-"""What the page and the documentation offer; `{base}` and `{host}` stand for this hub."""
+"""What the page and the documentation offer; no line names a site that a program knows itself.
+
+`{base}` and `{host}` stand for this hub, `{near}` for what is asked directly.
+"""
+
+WINDOWS: Final = (
+    '$INDEX = python -c "' + _INDEX + '"\n'
+    "python -m pip install --index-url {base}/+/$INDEX --trusted-host {host} PACKAGE\n"
+    "$env:http_proxy = $env:https_proxy = '{base}'; $env:no_proxy = '{near}'\n"
+    "curl.exe {base}/+/https://example.com/"
+)
+"""The lines that PowerShell wants otherwise."""
 
 _STYLE: Final = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
     "pre{background:#8882;padding:.6em;overflow-x:auto}td,th{text-align:left;padding-right:1em}"
-    "output{margin-left:.6em}"
+    "input{width:24em;max-width:90%}output{display:block}"
 )
 # `{probe}` is answered by this hub alone, so only whoever asks through it gets an answer.
 _SCRIPT: Final = """
 const say = (place, words) => { place.textContent = words }
-const tried = async (button) => {
-  const place = button.nextElementSibling
-  say(place, '…')
+const tried = async (form) => {
+  const place = form.querySelector('output'), path = form.dataset.path
+  const written = form.elements.address.value.trim()
+  const address = path ? `${written.replace(/[/]+$/, '')}/${path}` : written
+  say(place, `asking the hub for ${address} …`)
   const began = performance.now()
   try {
-    const answer = await fetch(button.dataset.path, { cache: 'no-store' })
+    const answer = await fetch(`/+/${address}`, { cache: 'no-store' })
+    const text = await answer.text()
     const took = Math.round(performance.now() - began)
     const cached = /; *hit/.test(answer.headers.get('cache-status') || '') ? ', from the cache' : ''
-    const text = await answer.text()
-    if (answer.ok) say(place, `works: ${text.length} characters in ${took} ms${cached}`)
-    else say(place, `${answer.status}: ${text.slice(0, 200)}`)
-  } catch (error) { say(place, `does not work: ${error.message}`) }
+    if (answer.ok) say(place, `${address} works: ${text.length} characters in ${took} ms${cached}`)
+    else say(place, `${address}: ${answer.status}: ${text.slice(0, 200)}`)
+  } catch (error) { say(place, `${address} does not work: ${error.message}`) }
 }
-for (const button of document.querySelectorAll('button'))
-  button.addEventListener('click', () => tried(button))
+for (const form of document.querySelectorAll('form'))
+  form.addEventListener('submit', (event) => { event.preventDefault(); tried(form) })
 fetch(PROBE, { cache: 'no-store' }).then(
   () => say(document.querySelector('#browser'), 'This browser uses this proxy.'),
   () => say(document.querySelector('#browser'), 'This browser does not use this proxy.'))
@@ -129,6 +156,7 @@ class Porch:
             else ""
         )
         rows = "".join(_section(program, base) for program in PROGRAMS)
+        windows = f"<h2>PowerShell</h2><pre>{_lines(WINDOWS, base)}</pre>"
         return (
             '<!doctype html><html lang="en"><meta charset="utf-8"><title>tcpnet: web proxy</title>'
             f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
@@ -136,23 +164,31 @@ class Porch:
             " from its cache. Behind <code>/+/</code> the hub fetches https pages itself, so these"
             " are cached too, without a certificate on your machine; it sees what is in them."
             f" Through a tunnel it sees nothing, and caches nothing.</p>{login}"
-            f'<p id="browser"></p>{rows}<script src="{escape(base)}/setup.js"></script></html>\n'
+            f'<p id="browser"></p>{rows}{windows}'
+            f'<script src="{escape(base)}/setup.js"></script></html>\n'
         )
 
 
 def _section(program: Program, base: str) -> str:
-    host = base.partition("//")[2].rpartition(":")[0] or base.partition("//")[2]
-    lines = escape(program.lines.format(base=base, host=host))
-    trial = (
-        f'<p><button data-path="/+/{escape(program.trial)}">Try it from here</button>'
-        "<output></output></p>"
-        if program.trial
-        else ""
-    )
     return (
-        f"<h2>{escape(program.name)}</h2><pre>{lines}</pre>"
-        f"<p>Cached: {escape(program.cached)}.</p>{trial}"
+        f"<h2>{escape(program.name)}</h2><pre>{_lines(program.lines, base)}</pre>"
+        f"<p>Cached: {escape(program.cached)}.</p>{_form(program.trial) if program.trial else ''}"
     )
+
+
+def _form(trial: Trial) -> str:
+    return (
+        f'<form data-path="{escape(trial.path)}"><label>Try it from here with'
+        f" {escape(trial.question)}:<br><input name=address type=url required"
+        f' value="{escape(trial.address)}"></label> <button>Try</button><output></output></form>'
+    )
+
+
+def _lines(lines: str, base: str) -> str:
+    """Return lines with this hub in them, as HTML."""
+    host = base.partition("//")[2].rpartition(":")[0] or base.partition("//")[2]
+    near = ",".join(dict.fromkeys(("localhost", "127.0.0.1", host)))
+    return escape(lines.format(base=base, host=host, near=near))
 
 
 def _pac(base: str) -> str:

@@ -21,7 +21,8 @@ def test_the_page_has_a_line_for_every_program() -> None:
     text = page("/")
 
     assert all(f"<h2>{program.name}</h2>" in text for program in PROGRAMS)
-    assert f"--index-url {BASE}/+/https://pypi.org/simple/ --trusted-host 192.168.1.20 " in text
+    assert f"--index-url {BASE}/+/$INDEX --trusted-host 192.168.1.20 PACKAGE" in text
+    assert f"--registry &quot;{BASE}/+/$(npm config get registry)&quot; PACKAGE" in text
     assert "{" not in re.sub(r"<style>.*?</style>", "", text)
 
 
@@ -45,10 +46,22 @@ def test_who_must_log_in_is_told_so(asks: bool) -> None:
 
 def test_what_is_tried_is_fetched_through_the_hub() -> None:
     """From the machine that reads the page, behind /+/."""
-    tried = re.findall(r'data-path="([^"]*)"', page("/"))
+    tried = re.findall(r'<form data-path="([^"]*)">.*?value="([^"]*)"', page("/"))
 
-    assert tried == [f"/+/{p.trial}" for p in PROGRAMS if p.trial]
+    trials = [program.trial for program in PROGRAMS if program.trial]
+    assert tried == [(trial.path, trial.address) for trial in trials]
+    assert "fetch(`/+/${address}`" in page("/setup.js")
     assert f'"{PROBE}/probe"' in page("/setup.js")
+
+
+@pytest.mark.parametrize("base", ["http://127.0.0.1:3128", BASE])
+def test_what_is_near_is_named_once(base: str) -> None:
+    """Where the hub is called by an address of the reader's own machine, too."""
+    near = re.findall(r"no_proxy=([^\s<]+)", page("/", base))
+
+    names = near[0].split(",")
+    assert len(names) == len(set(names))
+    assert base.removeprefix("http://").partition(":")[0] in names
 
 
 def test_browsers_are_told_the_way() -> None:
