@@ -26,7 +26,6 @@ PARTS: Final = {
     "proxy": "what the web proxy promises",
     "restart": "how soon a hub with a million messages serves",
     "soak": "what is left of people who came and went for minutes",
-    "tls": "people who are logged in under TLS and idle",
     "powercut": "what power cuts leave of a store under load",
     "start": "how soon a command answers and a hub lets somebody in",
 }

@@ -99,6 +99,15 @@ CASES: Final = (
         connections=10_016,
     ),
     Case(
+        "memory-tls",
+        "P5: people who are logged in under TLS and idle",
+        Idle(people=(1000, 5000, 10000), tls=True),
+        Idle(people=(20, 50), tls=True),
+        (TCPNET,),
+        rounds=1,
+        connections=10_016,
+    ),
+    Case(
         "logins",
         "P6: 3,000 people who log in, 32 at once, and stay",
         Logins(people=3000),
@@ -106,6 +115,15 @@ CASES: Final = (
         (TCPNET, FAST, *IRC),
         rounds=2,
         connections=3000,
+    ),
+    Case(
+        "logins-tls",
+        "P6: 1,000 people who log in under TLS, 32 at once, and stay",
+        Logins(people=1000, tls=True),
+        Logins(people=20, tls=True),
+        (TCPNET, FAST),
+        rounds=2,
+        connections=1000,
     ),
     Case(
         "ten-rooms",

@@ -42,12 +42,14 @@ class Idle(Struct, frozen=True, tag=True):
     """People who log in and do nothing; memory is read at each of these numbers of them."""
 
     people: tuple[int, ...]
+    tls: bool = False
 
 
 class Logins(Struct, frozen=True, tag=True):
     """So many new people log in, and then the same ones again."""
 
     people: int
+    tls: bool = False
 
 
 class Doors(Struct, frozen=True, tag=True):

@@ -55,6 +55,22 @@ _FANOUT: Final = (
     *_SHARES,
 )
 
+_MEMORY: Final = (
+    Column("KiB a person", "bytes", "{:.1f}", 1 / 1024),
+    Column("at 1,000", "at_1000", "{:.1f}", 1 / 1024),
+    Column("at 5,000", "at_5000", "{:.1f}", 1 / 1024),
+    Column("at 10,000", "at_10000", "{:.1f}", 1 / 1024),
+)
+
+_LOGINS: Final = (
+    Column("CPU s / 1,000 known", "cost", "{:.3f}"),
+    Column("known/s", "rate", "{:,.0f}"),
+    Column("known/s a core", "core_rate", "{:,.0f}"),
+    Column("CPU s / 1,000 new", "new_cost", "{:.3f}"),
+    Column("new/s", "new_rate", "{:,.0f}"),
+    *_SHARES,
+)
+
 _COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
     "latency": (
         Column("p50 ms", "p50", scale=1e3),
@@ -62,19 +78,10 @@ _COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
         Column("CPU s / 1M deliveries", "cost"),
         *_SHARES,
     ),
-    "memory": (
-        Column("KiB a person", "bytes", "{:.1f}", 1 / 1024),
-        Column("at 1,000", "at_1000", "{:.1f}", 1 / 1024),
-        Column("at 5,000", "at_5000", "{:.1f}", 1 / 1024),
-        Column("at 10,000", "at_10000", "{:.1f}", 1 / 1024),
-    ),
-    "logins": (
-        Column("CPU s / 1,000 known", "cost", "{:.3f}"),
-        Column("known/s", "rate", "{:,.0f}"),
-        Column("CPU s / 1,000 new", "new_cost", "{:.3f}"),
-        Column("new/s", "new_rate", "{:,.0f}"),
-        *_SHARES,
-    ),
+    "memory": _MEMORY,
+    "memory-tls": _MEMORY,
+    "logins": _LOGINS,
+    "logins-tls": _LOGINS,
     "doors": (
         Column("CPU s / 1,000 visits", "cost"),
         Column("visits/s", "rate", "{:,.0f}"),

@@ -38,6 +38,9 @@ class Wire(ABC):
     answers = 0
     """Line feeds the speaker hears besides."""
 
+    asking: Step | None = None
+    """What asks for TLS in clear, where a server is measured under it."""
+
     def __init__(self, text_bytes: int = 100) -> None:
         self.text_bytes = text_bytes
 
@@ -68,6 +71,8 @@ class Wire(ABC):
 
 class Tcpnet(Wire):
     """Our own, with an id for each line as clients send it."""
+
+    asking = Step(b'{"headers":[{"type":"secure"}]}\n', b"\n")
 
     _ID: Final = re.compile(rb'"id":(\d+)')
 

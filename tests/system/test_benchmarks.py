@@ -20,7 +20,8 @@ from benchmarks.peers import KINDS, TCPNET, Absent, Kind
 from tests.hub import PATIENCE
 
 ROOT = Path(__file__).parents[2]
-ONE_OF_EACH_SHAPE = ("one-room", "latency", "memory", "logins", "doors", "stuck")
+UNDER_TLS = ("memory-tls", "logins-tls")
+ONE_OF_EACH_SHAPE = ("one-room", "latency", "memory", "logins", "doors", "stuck", *UNDER_TLS)
 
 
 def test_a_quick_run_measures_our_server_in_every_shape(tmp_path: Path) -> None:
