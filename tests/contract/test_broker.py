@@ -424,6 +424,16 @@ async def test_values_are_kept_by_kind_and_key(broker: Broker) -> None:
     assert await broker.entries("attic") == []
 
 
+async def test_values_are_found_by_how_their_keys_begin(broker: Broker) -> None:
+    """Nothing of others, whatever letters follow."""
+    for key in ("nina 1", "nina 😀", "nina", "ninalee 1", "nina!1", "ming 1"):
+        await broker.put("place", key, b"")
+
+    found = await broker.entries("place", "nina ")
+
+    assert [stored.key for stored in found] == ["nina 1", "nina 😀"]
+
+
 async def test_a_value_changes_only_from_the_expected_revision(broker: Broker) -> None:
     """0 expects that there is none; a conflict tells the revision that is stored."""
     revision = await broker.put("room", "a", b"1", expected=0)

@@ -210,8 +210,11 @@ class Broker(Protocol):
         """Forget a value; return whether there was one."""
         ...
 
-    async def entries(self, kind: str) -> list[Stored]:
-        """Return all values of a kind, ordered by key."""
+    async def entries(self, kind: str, beginning: str = "") -> list[Stored]:
+        """Return the values of a kind whose keys begin so, ordered by key.
+
+        A store looks only at those; U+10FFFF, which is no character, is in no key.
+        """
         ...
 
 

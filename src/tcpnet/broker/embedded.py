@@ -166,9 +166,9 @@ class EmbeddedBroker(Broker):
         """See `Broker.remove`."""
         return await self._change(partial(Store.remove, kind=kind, key=key))
 
-    async def entries(self, kind: str) -> list[Stored]:
+    async def entries(self, kind: str, beginning: str = "") -> list[Stored]:
         """See `Broker.entries`."""
-        return await self._read(partial(reader.entries, kind=kind))
+        return await self._read(partial(reader.entries, kind=kind, beginning=beginning))
 
     async def _change(self, change: Callable[[Store], T], size: int = 0) -> T:
         outcome: T = await self._writing.request(change, size)

@@ -208,9 +208,10 @@ class MemoryBroker(Broker):
             lambda: self._values.get(kind, {}).pop(key, None) is not None,
         )
 
-    async def entries(self, kind: str) -> list[Stored]:
+    async def entries(self, kind: str, beginning: str = "") -> list[Stored]:
         """See `Broker.entries`."""
-        return [stored for _, stored in sorted(self._values.get(kind, {}).items())]
+        values = self._values.get(kind, {})
+        return [values[key] for key in sorted(key for key in values if key.startswith(beginning))]
 
     async def _request(self, work: Callable[[], T]) -> T:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()

@@ -111,10 +111,12 @@ def get(connection: Connection, kind: str, key: str) -> Stored | None:
     return None if row is None else Stored(*row)
 
 
-def entries(connection: Connection, kind: str) -> list[Stored]:
-    """Return the values of a kind, ordered by key."""
+def entries(connection: Connection, kind: str, beginning: str = "") -> list[Stored]:
+    """Return the values of a kind whose keys begin so, ordered by key."""
     rows = connection.execute(
-        "SELECT key, value, revision FROM entries WHERE kind = ? ORDER BY key", (kind,)
+        "SELECT key, value, revision FROM entries WHERE kind = ? AND key >= ? AND key < ?"
+        " ORDER BY key",
+        (kind, beginning, f"{beginning}\U0010ffff"),
     ).fetchall()
     return [Stored(*row) for row in rows]
 

@@ -51,9 +51,8 @@ class Places:
 
     async def forget(self, account: Account) -> None:
         """Forget all places of an account that is deleted."""
-        for entry in await self._broker.entries(_KIND):
-            if entry.key.startswith(_key(account, "")):
-                await self._broker.remove(_KIND, entry.key)
+        for entry in await self._broker.entries(_KIND, _key(account, "")):
+            await self._broker.remove(_KIND, entry.key)
 
     async def tidy(self, before: int) -> None:
         """Forget whoever came before that hour of the hub, and never came back nor left."""
