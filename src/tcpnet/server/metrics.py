@@ -168,8 +168,8 @@ _ROWS: Final[tuple[_Figure | _Table, ...]] = (
     ),
     _Figure(
         "tcpnet_cache_bytes_total",
-        "Bytes of bodies that came from the cache, without what the port answered at once.",
-        lambda f: f.community.web.answered.cache_bytes,
+        "Bytes of bodies that came from the cache.",
+        lambda f: f.community.web.answered.cache_bytes + f.community.at_the_port.bytes_at_once,
     ),
     _Figure(
         "tcpnet_port_connections_total",

@@ -44,6 +44,20 @@ async def test_a_connection_is_used_again(stand: Stand) -> None:
     assert stand.service.counters.at_once == 2
 
 
+async def test_bodies_that_are_answered_at_once_are_counted(stand: Stand) -> None:
+    """With or without a head that came before; a HEAD has none, and a part is as long as it is."""
+    async with origin(FRESH) as site:
+        client = await stand.client()
+        for _ in range(3):
+            await client.get(site.url("/a"))
+        await client.get(site.url("/a"), method="HEAD")
+        await client.get(site.url("/a"), "Range: bytes=0-1")
+
+    counters = stand.service.counters
+    assert (counters.requests, counters.at_once) == (5, 4)
+    assert counters.bytes_at_once == 5 + 5 + 2
+
+
 async def test_requests_that_come_together_are_answered_in_order(stand: Stand) -> None:
     """A pipeline of hits and misses keeps its order (RFC 9112 §9.3.2)."""
 

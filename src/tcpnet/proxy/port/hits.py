@@ -94,8 +94,6 @@ class Hits:
         ):
             del self._ready[raw]
             return None
-        self._counters.requests += 1
-        self._counters.at_once += 1
         if records.wanted():
             records.note("HEAD" if ready.is_head else "GET", ready.page.url, 200, "hit")
         start = b"%bAge: %d\r\nCache-Status: tcpnet; hit; ttl=%d\r\n%b" % (
@@ -104,7 +102,7 @@ class Hits:
             ready.lifetime - age,
             self._end,
         )
-        return start, b"" if ready.is_head else held.body
+        return self._counted((start, b"" if ready.is_head else held.body))
 
     def answer(self, head: RequestHead, raw: bytes = b"") -> Response | None:
         """Return the whole response, or None where it takes more than a look into memory.
@@ -133,11 +131,16 @@ class Hits:
         page, held = next(pair for pair in found if pair[1].entry is plan.entry)
         if raw and head.asked.keys().isdisjoint(_DECIDING) and not plan.stale:
             self._remember(raw, request, head, page, held)
-        self._counters.requests += 1
-        self._counters.at_once += 1
         if records.wanted():
             records.note(head.method, url, plan.entry.status, "hit")
-        return self._written(request, head, held, plan)
+        return self._counted(self._written(request, head, held, plan))
+
+    def _counted(self, response: Response) -> Response:
+        counters = self._counters
+        counters.requests += 1
+        counters.at_once += 1
+        counters.bytes_at_once += len(response[1])
+        return response
 
     def _found(self, url: str, asked: dict[str, str]) -> list[tuple[Page, Held]]:
         """Return the stored responses for such a request; none if one of them is not at hand."""

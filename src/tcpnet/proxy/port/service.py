@@ -51,6 +51,7 @@ class Counters:
     connections: int = 0
     requests: int = 0
     at_once: int = 0
+    bytes_at_once: int = 0
     refused: int = 0
     tunnels: int = 0
     tunnel_bytes: int = 0
