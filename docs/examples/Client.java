@@ -24,17 +24,21 @@ class Client {
     static OutputStream out;
     static Map<?, ?> question; // the open one
 
-    public static void main(String[] args) throws IOException {
+    public static void main(String[] args) {
+        if (args.length < 3 || !args[1].matches("\\d{1,5}")) {
+            System.err.println("usage: java Client.java HOST PORT NAME [FINGERPRINT]");
+            System.exit(2);
+        }
         arguments = args;
-        open(new Socket(args[0], Integer.parseInt(args[1])));
         try {
+            open(new Socket(args[0], Integer.parseInt(args[1])));
             if (args.length > 3) encrypt();
             send("hello", Map.of("protocol", 1, "agent", "Client.java/1", "id-key", args[2]));
             new Thread(Client::answer).start();
             while (true) {
                 for (Object item : (List<?>) frame().get("headers")) take((Map<?, ?>) item);
             }
-        } catch (Exception | StackOverflowError error) { // gone, or no frame
+        } catch (Exception | StackOverflowError error) { // not there, gone, or no frame
             end("The connection ended: " + error.getMessage(), 1);
         }
     }

@@ -8,6 +8,10 @@ import { Writable } from 'node:stream'
 import tls from 'node:tls'
 
 const [host, port, name, fingerprint] = process.argv.slice(2)
+if (!name || !(port > 0 && port < 65536)) {
+  console.error('usage: node client.mjs HOST PORT NAME [FINGERPRINT]')
+  process.exit(2)
+}
 const MAX_FRAME = 65536 // bytes, with the newline
 // Control, format and unpaired characters are made visible; joiners stay between letters.
 const HOSTILE = new RegExp('(?![\\n\\u200c\\u200d])[\\p{Cc}\\p{Cf}\\p{Cs}\\u2028\\u2029]' +
@@ -99,7 +103,7 @@ const listen = () => socket.on('data', data => {
   }
   if (rest.length >= MAX_FRAME) end('The server sent a frame that is too long.', 1)
 }).on('close', () => end('The connection was lost.', 1))
-process.on('uncaughtException', error => end(error.message, 1)) // no connection, or no JSON
+process.on('uncaughtException', error => end(error.message || error.code, 1)) // no connection, or no JSON
 setInterval(() => {
   const silent = performance.now() - heard
   if (silent > 60_000) end('The server is silent.', 1)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import shutil
+import socket
 import subprocess
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
@@ -286,6 +287,38 @@ async def test_an_example_leaves_a_server_that_makes_no_sense(
 
         assert await nina.ended() == 1
         assert nina.shown.strip()
+
+
+@every_example
+@pytest.mark.parametrize(
+    "arguments", [(), ("127.0.0.1", "12005"), ("127.0.0.1", "many", "Nina")], ids=len
+)
+def test_an_example_says_how_it_is_used(
+    example: str, arguments: tuple[str, ...], commands: Commands
+) -> None:
+    """In one line and with exit status 2, where something is missing or no port."""
+    ended = subprocess.run([*commands[example], *arguments], capture_output=True, text=True)
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("usage: ")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+@every_example
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_an_example_says_that_nobody_listens(example: str, host: str, commands: Commands) -> None:
+    """In one line, also where a name stands for several addresses."""
+    with socket.socket() as taken:  # bound, but nobody listens
+        taken.bind(("127.0.0.1", 0))
+        port = str(taken.getsockname()[1])
+        command = [*commands[example], host, port, "Nina"]
+
+        ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+
+    assert ended.returncode == 1
+    assert "refused" in ended.stdout.lower()
+    assert len(ended.stdout.strip().splitlines()) == 1
+    assert not ended.stderr
 
 
 def test_the_examples_are_short() -> None:
