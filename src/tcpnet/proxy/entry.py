@@ -50,6 +50,7 @@ class Credentials:
 class PageRequest:
     """What one asker wants fetched: `method` in upper case, `url` as `urls.normalised` spells it.
 
+    An OPTIONS about a whole site has not even the `/` of a path.
     `client` is the address that the origin may learn; None keeps it private. `default_lifetime`
     (seconds) is how long a 200 that says nothing of freshness may be used; 0 keeps to RFC 9111.
     Without `caching` the stored pages are neither read nor written. `on_interim` is told of the

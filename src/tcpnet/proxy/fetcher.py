@@ -127,7 +127,8 @@ class Fetcher:
     ) -> AsyncGenerator["Reply", None]:
         """Send one request; leaving the context ends it, whether it was read to the end or not.
 
-        `url` is absolute and goes on the wire byte for byte; `fields` too, less those of one
+        `url` is absolute and goes on the wire byte for byte (`*` for an OPTIONS without a path);
+        `fields` too, less those of one
         connection and Host, which the URL decides. `credentials` go out as Basic, and once more
         as the answer to a Digest challenge if the body can be sent again. `on_interim` is told
         of answers that come before (1xx, less 100). Raises FetchError, also while the reply is
@@ -151,7 +152,7 @@ class Fetcher:
         self, method: str, url: str, fields: Fields, body: Body
     ) -> AsyncGenerator["Reply", None]:
         headers = wire.outgoing(method, url, fields, streams=not isinstance(body, bytes | None))
-        target = URL(url, encoded=True)
+        target = wire.target(method, url)
         progress = Progress(target.raw_host or url, self._patience)
         try:
             response = await self._request(method, target, headers, body, progress)

@@ -43,7 +43,8 @@ def normalised(url: str) -> str:
 
 def origin(url: str) -> str:
     """Return scheme, host and port of a normalised address (RFC 9110 §4.3.1)."""
-    return url[: url.index("/", url.index("//") + 2)]
+    end = url.find("/", url.index("//") + 2)
+    return url if end < 0 else url[:end]
 
 
 def resolved(base: str, reference: str) -> str | None:

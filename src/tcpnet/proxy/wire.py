@@ -18,6 +18,7 @@ MAX_FIELDS: Final = 128
 _TOKEN: Final = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _TARGET: Final = re.compile(r"https?://[!-~]+")
+_SITE: Final = re.compile(r"https?://[^/?#]+")
 
 
 def outgoing(method: str, url: str, fields: Fields, *, streams: bool) -> list[tuple[str, str]]:
@@ -39,6 +40,14 @@ def outgoing(method: str, url: str, fields: Fields, *, streams: bool) -> list[tu
             raise Unsendable(f"A request with the header {name!a} as given cannot be sent.")
         sent.append((spelling.setdefault(name.lower(), name), _as_written(value)))
     return sent
+
+
+def target(method: str, url: str) -> URL:
+    """Return where a request goes: an OPTIONS without a path to `*` (RFC 9112 §3.2.4)."""
+    found = URL(url, encoded=True)
+    if method == "OPTIONS" and _SITE.fullmatch(url):
+        return URL.build(scheme=found.scheme, authority=found.raw_authority, path="*", encoded=True)
+    return found
 
 
 def incoming(raw: Iterable[tuple[bytes, bytes]]) -> Fields:

@@ -329,6 +329,21 @@ async def test_a_request_that_may_go_no_further_is_answered_here(stand: Stand) -
     assert len(site.heads) == 1
 
 
+@pytest.mark.parametrize(("path", "asked"), [("", b"*"), ("/", b"/"), ("?a", b"/?a")])
+async def test_options_without_a_path_are_about_the_site(
+    stand: Stand, path: str, asked: bytes
+) -> None:
+    """The last proxy of a chain asks for `*` (RFC 9112 §3.2.4)."""
+    async with origin(echoing()) as site:
+        client = await stand.client()
+
+        answer = await client.get(site.url(path), "Max-Forwards: 5", method="OPTIONS")
+
+    assert answer.status == 200
+    assert site.heads[0].startswith(b"OPTIONS %b HTTP/1.1\r\n" % asked)
+    assert b"Host: 127.0.0.1:%d\r\n" % site.port in site.heads[0]
+
+
 async def test_an_old_client_that_wants_to_stay_may(stand: Stand) -> None:
     """HTTP/1.0 with keep-alive: answered so, as long as the length is known."""
     async with origin(PAGE) as site:

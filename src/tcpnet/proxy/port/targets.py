@@ -14,6 +14,7 @@ from tcpnet.proxy.port.refusals import Malformed, Refused
 MAPPED: Final = "/+/"
 """What comes before the address of a page for programs that know nothing of proxies."""
 
+_SITE: Final = re.compile(r"[A-Za-z]+://[^/?]+")
 _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 # Programs that tidy paths make one slash of two, or %3A of a colon (pip does).
 _PLUS: Final = re.compile(r"/(?:\+|%2B)/", re.IGNORECASE)
@@ -25,7 +26,10 @@ _REMEMBERED: Final = 512
 
 @dataclass(frozen=True, slots=True)
 class PageTarget:
-    """A page under its normalised address; `mapped` where it was asked for under `/+/`."""
+    """A page under its normalised address; `mapped` where it was asked for under `/+/`.
+
+    For an OPTIONS about a whole site the address has no path.
+    """
 
     url: str
     mapped: bool = False
@@ -58,7 +62,10 @@ def read(head: RequestHead) -> Target:
         return _origin_form(target)
     if target == "*" and head.method == "OPTIONS":
         return OwnTarget("*")
-    return PageTarget(page(target))
+    url = page(target)
+    if head.method == "OPTIONS" and _SITE.fullmatch(target):
+        return PageTarget(url.removesuffix("/"))
+    return PageTarget(url)
 
 
 def page(target: str) -> str:
