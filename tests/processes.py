@@ -38,13 +38,14 @@ async def start(
     *argv: str,
     cwd: Path | None = None,
     more: Mapping[str, str] = MappingProxyType({}),
+    stderr: int = PIPE,
 ) -> Process:
     """Start one of our commands with pipes, and with more in its environment."""
     command = (sys.executable, "-W", "error", "-m", module, *argv)
     environ = {k: v for k, v in os.environ.items() if not k.startswith("TCPNET_")}
     environ |= more
     return await asyncio.create_subprocess_exec(
-        *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd=cwd, env=environ
+        *command, stdin=PIPE, stdout=PIPE, stderr=stderr, cwd=cwd, env=environ
     )
 
 
@@ -59,7 +60,10 @@ async def outcome(module: str, *argv: str, cwd: Path | None = None) -> tuple[int
 
 @asynccontextmanager
 async def server(
-    folder: Path, *argv: str, environ: Mapping[str, str] = MappingProxyType({})
+    folder: Path,
+    *argv: str,
+    environ: Mapping[str, str] = MappingProxyType({}),
+    stderr: int = PIPE,
 ) -> AsyncIterator[Server]:
     """A server with its folders in `folder`; killed at the end if it still runs."""
     words = (
@@ -70,7 +74,7 @@ async def server(
         "--cache-dir",
         str(folder / "cache"),
     )
-    process = await start("tcpnet.cli.server", *words, *argv, more=environ)
+    process = await start("tcpnet.cli.server", *words, *argv, more=environ, stderr=stderr)
     try:
         assert process.stdout is not None
         async with asyncio.timeout(PATIENCE):

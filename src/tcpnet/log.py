@@ -6,6 +6,8 @@ import sys
 from contextvars import ContextVar
 from typing import Final
 
+from tcpnet.outlet import Outlet
+
 session_id: ContextVar[str] = ContextVar("session_id", default="")
 """The session that the running task serves, set by that task."""
 
@@ -17,12 +19,19 @@ _STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "
 
 
 def set_up(level: str, form: str = "text") -> None:
-    """Send records of `level` and above to standard error."""
-    handler = logging.StreamHandler(sys.stderr)
+    """Send records of `level` and above to standard error, without waiting for its reader."""
+    # None: it was closed before the start, and its number may be a socket's by now.
+    handler = Outlet(sys.stderr.fileno()) if sys.stderr else logging.NullHandler()
     handler.setFormatter(_Json() if form == "json" else _Readable())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # asyncio reports every slow callback on debug; whoever wants it asks asyncio.
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+
+
+def flush() -> None:
+    """Wait until what was logged is written, a second at most if nobody reads it."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:

@@ -1,10 +1,13 @@
 """The server as a real process: start, signals, folders, settings."""
 
 import asyncio
+import io
+import os
 import re
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -134,6 +137,51 @@ async def test_an_unknown_setting_names_the_key_and_the_file(tmp_path: Path) -> 
     assert status == 2
     assert "rooms.history_linse" in err
     assert str(file) in err
+
+
+@pytest.fixture
+def full() -> Iterator[tuple[io.BufferedReader, io.FileIO]]:
+    """A pipe that takes no more, until somebody reads it."""
+    if sys.platform == "win32":
+        pytest.skip("a pipe of Windows cannot be filled here")
+    ends = os.pipe()
+    with os.fdopen(ends[0], "rb") as reading, os.fdopen(ends[1], "wb", buffering=0) as writing:
+        os.set_blocking(ends[1], False)
+        while writing.write(b"x" * 1024) is not None:
+            pass
+        os.set_blocking(ends[1], True)
+        yield reading, writing
+
+
+async def test_a_log_that_nobody_reads_holds_nobody_up(
+    full: tuple[io.BufferedReader, io.FileIO], tmp_path: Path
+) -> None:
+    """Whoever reads it at last, while the hub ends, finds every line."""
+    reading, writing = full
+    async with server(tmp_path, stderr=writing.fileno()) as running:
+        writing.close()
+        nina, jose = await person(running.port, "Nina"), await person(running.port, "Jose")
+        await nina.enters_room("den", new=True)
+        await jose.enters_room("den")
+        nina.types("does anybody hear me?")
+        await jose.sees("does anybody hear me?")
+        await hang_up(nina, jose)
+        running.process.terminate()
+
+        log = (await asyncio.to_thread(reading.read)).decode("ascii")
+
+        assert await running.ended() == 0
+    assert log.count("session started") == log.count("session ended") == 2
+
+
+async def test_a_hub_ends_though_nobody_reads_its_log(
+    full: tuple[io.BufferedReader, io.FileIO], tmp_path: Path
+) -> None:
+    """With status 0, as if its lines had been taken."""
+    async with server(tmp_path, stderr=full[1].fileno()) as running:
+        running.process.terminate()
+
+        assert await running.ended() == 0
 
 
 async def test_the_lan_address_is_printed_to_copy(tmp_path: Path) -> None:

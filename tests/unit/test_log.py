@@ -10,7 +10,7 @@ from tcpnet import log
 
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_a_record_is_one_line_with_its_session_and_fields(
-    form: str, capsys: pytest.CaptureFixture[str]
+    form: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Constant messages with fields beside them; hostile values cannot begin a line."""
     root, handlers, level = logging.getLogger(), logging.getLogger().handlers[:], logging.root.level
@@ -18,11 +18,12 @@ def test_a_record_is_one_line_with_its_session_and_fields(
     try:
         log.set_up("info", form)
         logging.getLogger("tcpnet.test").info("session ended", extra={"reason": "a\nb\x1b"})
+        log.flush()
     finally:
         log.session_id.reset(token)
         root.handlers[:], root.level = handlers, level
 
-    written = capsys.readouterr().err
+    written = capfd.readouterr().err
     assert written.count("\n") == 1
     assert "\x1b" not in written
     if form == "json":

@@ -131,18 +131,24 @@ def _sources(options: "Namespace") -> Iterator["Source"]:
 
 def _serve(settings: "Settings") -> int:
     import asyncio
+    import faulthandler
 
     from tcpnet import log
     from tcpnet.server import descriptors, loops
 
     descriptors.allow(settings.limits.connections + descriptors.BESIDE)
     log.set_up(settings.server.log_level, settings.server.log_format)
+    if sys.stderr:
+        faulthandler.enable()  # where it was, should the interpreter itself break down
     loop = loops.choose(fast=settings.server.fast_loop)
-    with (
-        suppress(KeyboardInterrupt),  # Ctrl-C before the handlers stood
-        asyncio.Runner(loop_factory=loop.make) as runner,
-    ):
-        runner.run(_until_stopped(settings, loop.name))
+    try:
+        with (
+            suppress(KeyboardInterrupt),  # Ctrl-C before the handlers stood
+            asyncio.Runner(loop_factory=loop.make) as runner,
+        ):
+            runner.run(_until_stopped(settings, loop.name))
+    finally:
+        log.flush()  # before the trace of whatever ended it
     return 0
 
 
