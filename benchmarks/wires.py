@@ -1,6 +1,7 @@
 """What a chat member says and hears on each server's wire, as bytes."""
 
 import re
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from typing import Final, NamedTuple
@@ -77,8 +78,9 @@ class Tcpnet(Wire):
     _ID: Final = re.compile(rb'"id":(\d+)')
 
     def line(self, seat: Seat, words: bytes, serial: int) -> bytes:
-        """Ids look random, as those of clients do: indexes must not be helped by their order."""
-        mid = b"%016x" % (serial * 0x9E3779B97F4A7C15 % 2**64)
+        """Ids are a clock and chance, as those of clients are."""
+        chance = serial * 0x9E3779B97F4A7C15 % 2**48
+        mid = b"%012x%012x" % (time.time_ns() // 1_000_000, chance)
         return seat.head + words + b'","mid":"' + mid + seat.tail
 
     def log_in(self, name: str) -> Script:

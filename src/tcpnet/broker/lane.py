@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from tcpnet.broker.base import Record
 from tcpnet.broker.gate import Gate
+from tcpnet.broker.looks import after_a_look
 from tcpnet.errors import BrokerError
 
 log = logging.getLogger(__name__)
@@ -72,9 +73,10 @@ class Lane:
 
     As a context manager: the thread runs from its beginning to its end.
 
-    What is requested in one turn of the event loop goes over together, and the thread takes
-    all that came while it worked: a batch is as large as the load, and nobody waits for it to
-    fill. At most `max_requests` and `max_bytes` are under way; more wait for room.
+    One batch is under way at a time. What is requested until everybody has heard what became of
+    it, and in one look at the sockets more, goes over together: a batch is as large as the load,
+    and nobody waits for it to fill. At most `max_requests` and `max_bytes` are under way; more
+    wait for room.
     """
 
     def __init__(
@@ -146,8 +148,8 @@ class Lane:
             self._thread.join()
 
     def _queue_up(self, job: _Job) -> None:
-        if not self._queued:
-            self._loop.call_soon(self._hand_over)
+        if not self._queued and not self._handed:
+            after_a_look(self._loop, self._hand_over)
         self._queued.append(job)
 
     def _hand_over(self) -> None:
@@ -156,16 +158,18 @@ class Lane:
             self._queue.put(self._queued)
             self._queued = []
 
-    def _finish(self, groups: int, batch: Batch) -> None:
+    def _finish(self, batch: Batch) -> None:
         if self._abandoned:
             return
-        jobs = [job for _ in range(groups) for job in self._handed.popleft()]
+        jobs = self._handed.popleft()
         try:
             self._on_batch(batch)
         finally:
             for job, outcome in zip(jobs, batch.outcomes, strict=True):
                 job.done(outcome)
             self._gate.leave(len(jobs), sum(job.size for job in jobs))
+            if self._queued:
+                after_a_look(self._loop, self._hand_over)
 
     def _abandon(self) -> None:
         self._abandoned = True
@@ -184,23 +188,8 @@ class Lane:
         self._tell(_resolve, self._ended, None)
 
     def _work(self) -> None:
-        ended = False
-        while not ended:
-            groups, ended = self._take()
-            if groups:
-                batch = self._perform([job.work for job in chain.from_iterable(groups)])
-                self._tell(self._finish, len(groups), batch)
-
-    def _take(self) -> tuple[list[list[_Job]], bool]:
-        """Take all that queued, and whether that was the last."""
-        groups: list[list[_Job]] = []
-        group = self._next()
-        while group is not None:
-            groups.append(group)
-            if self._queue.empty():
-                return groups, False
-            group = self._queue.get()
-        return groups, True
+        while (jobs := self._next()) is not None:
+            self._tell(self._finish, self._perform([job.work for job in jobs]))
 
     def _next(self) -> list[_Job] | None:
         while self._queue.empty() and self._tidied():

@@ -22,6 +22,7 @@ from tcpnet.broker.base import (
     text_size,
 )
 from tcpnet.broker.followers import Followers
+from tcpnet.broker.looks import after_a_look
 from tcpnet.errors import BrokerError
 
 MAX_LINES: Final = 10_000
@@ -91,7 +92,7 @@ class MemoryBroker(Broker):
 
     A log keeps its newest `max_lines` lines and forgets older ones, their mids and whether
     they were read; at `max_logs` logs a line for a new one is refused. What is requested in
-    one turn of the event loop is one batch.
+    one turn of the event loop, and in one look at the sockets more, is one batch.
     """
 
     def __init__(
@@ -220,7 +221,7 @@ class MemoryBroker(Broker):
 
     def _queue(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
         if not self._queued:
-            asyncio.get_running_loop().call_soon(self._commit)
+            after_a_look(asyncio.get_running_loop(), self._commit)
         self._queued.append((work, done))
 
     def _commit(self) -> None:

@@ -37,7 +37,8 @@ MAX_RULED: Final = 500
 """People whom one room keeps out, and whom it mutes."""
 
 _KIND: Final = "room"
-_PAGE: Final = 16  # lines that are encoded, pushed and read together: they fit an outbox
+_PAGE: Final = 16  # lines that are read and pushed together, however long: they fit an outbox
+_PIECE: Final = 64 * 1024  # bytes of any number of lines that an outbox can take or refuse
 
 
 class Rooms:
@@ -264,11 +265,16 @@ class Rooms:
         return room
 
     def _say(self, room: Room, records: Sequence[Record]) -> None:
-        # Encoded once and joined once for the whole room, whoever sits in it; in pieces that an
-        # outbox can take or refuse.
+        # Encoded once and joined once for the whole room, whoever sits in it.
+        frames = [self._render(Line(room.id, record)) for record in records]
+        whole = b"".join(frames)
+        if len(whole) <= _PIECE:
+            room.push_lines(whole, records[0].seq, records[-1].seq)
+            return
         for start in range(0, len(records), _PAGE):
             page = records[start : start + _PAGE]
-            room.push_lines(self._encoded(room, page), page[0].seq, page[-1].seq)
+            lines = b"".join(frames[start : start + _PAGE])
+            room.push_lines(lines, page[0].seq, page[-1].seq)
 
     def _encoded(self, room: Room, records: Sequence[Record]) -> bytes:
         return b"".join(self._render(Line(room.id, record)) for record in records)

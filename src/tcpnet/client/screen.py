@@ -17,6 +17,7 @@ never looks into a `res-key`.
 
 import binascii
 import os
+import time
 from collections.abc import Callable, Iterable
 from typing import Final, Literal, TypeAlias
 
@@ -96,16 +97,16 @@ def _forget(_piece: Piece) -> None:
     """Hear of bytes that nobody pulls."""
 
 
-def _random_mid() -> str:
-    return os.urandom(12).hex()
+def _new_mid() -> str:
+    # The clock only orders: ids that grow land side by side in the hub's index, which costs it
+    # half of what ids of pure chance do. Where clocks are wrong they are as good, and dearer.
+    return f"{time.time_ns() // 1_000_000:012x}{os.urandom(6).hex()}"
 
 
 class Screen:
     """The model behind every view; what is fresh waits here until a view takes it."""
 
-    def __init__(
-        self, address: str, name: str, *, new_mid: Callable[[], str] = _random_mid
-    ) -> None:
+    def __init__(self, address: str, name: str, *, new_mid: Callable[[], str] = _new_mid) -> None:
         self.address = address
         """The hub as the person wrote it, `127.0.0.1/12005`."""
         self.name = name

@@ -35,6 +35,19 @@ class Doubler:
         self.calls.append("close")
 
 
+class Held(Doubler):
+    """An engine that is held in its first batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.began, self.goes_on = threading.Event(), threading.Event()
+
+    def perform(self, works: list[Any]) -> Batch:
+        self.began.set()
+        assert self.goes_on.wait(10)
+        return super().perform(works)
+
+
 class Locked(Doubler):
     """An engine that cannot be opened."""
 
@@ -59,6 +72,41 @@ async def test_the_requests_of_one_turn_are_one_batch() -> None:
 
     assert engine.batches == [[0, 1, 2, 3, 4], [7]]
     assert "doubler" not in names()
+
+
+async def test_who_asks_in_the_next_turn_comes_along() -> None:
+    """A batch waits for one look at what arrived, and for no more."""
+    engine = Doubler()
+    async with Lane("doubler", engine, ignore) as lane:
+        first = asyncio.ensure_future(lane.request(1, 0))
+        await asyncio.sleep(0)  # it is asked in this turn
+        await asyncio.sleep(0)
+
+        assert await lane.request(2, 0) == 4
+        assert await first == 2
+
+    assert engine.batches == [[1, 2]]
+
+
+async def test_one_batch_is_under_way_until_everybody_heard_of_it() -> None:
+    """What is asked while it is told goes over with what was asked while it was done."""
+    engine = Held()
+    told_of_third = asyncio.get_running_loop().create_future()
+
+    def told(batch: Batch) -> None:
+        if batch.outcomes == [2]:
+            assert lane.offer(3, 0, told_of_third.set_result)
+
+    async with Lane("held", engine, told) as lane:
+        first = asyncio.ensure_future(lane.request(1, 0))
+        await asyncio.to_thread(engine.began.wait, 10)
+        second = asyncio.ensure_future(lane.request(2, 0))
+        await asyncio.sleep(0)
+        engine.goes_on.set()
+
+        assert [await first, await second, await told_of_third] == [2, 4, 6]
+
+    assert engine.batches == [[1], [2, 3]]
 
 
 async def test_a_request_of_the_turn_in_which_a_lane_closes_is_finished() -> None:

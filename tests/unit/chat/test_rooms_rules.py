@@ -81,6 +81,7 @@ class Member:
 
     def __init__(self, account: Account) -> None:
         self.got: list[str] = []
+        self.pushed: list[int] = []
         self.takes = True
         self.dismissed = 0
         self.lagged = 0
@@ -96,6 +97,7 @@ class Member:
         assert len(got) == frames
         if self.takes:
             self.got += got
+            self.pushed.append(len(lines))
         return self.takes
 
     push_now = push
@@ -190,6 +192,19 @@ async def test_who_refuses_a_line_gets_it_before_the_next(house: House) -> None:
 
     assert bob.lines() == [f"{number}" for number in range(100)]
     assert bob.lagged
+
+
+@pytest.mark.parametrize(("size", "pushes"), [(10, 1), (4096, 3)])
+async def test_a_batch_is_one_push_unless_it_is_large(house: House, size: int, pushes: int) -> None:
+    """Small enough for an outbox to take or refuse; in one order anyhow."""
+    room = await house.rooms.create("den", ANN)
+    said = [f"{number:0{size}}" for number in range(48)]
+    with ExitStack() as stack:
+        bob = await comes(house, room, BOB, stack)
+        await asyncio.gather(*(house.rooms.post(room, ANN, words) for words in said))
+
+    assert bob.lines() == said
+    assert len(bob.pushed) == pushes
 
 
 async def test_who_comes_back_to_lines_that_are_gone_is_told_how_many(house: House) -> None:
