@@ -60,6 +60,53 @@ async def test_a_head_is_answered_from_a_stored_get(stand: Stand) -> None:
     assert len(site.heads) == 1
 
 
+async def test_every_answer_tells_its_age_and_what_the_cache_did(stand: Stand) -> None:
+    """Fetched, stored, unchanged, posted, refused, or the hub's own page."""
+    async with origin(echoing("200 OK", "Cache-Control: max-age=60", 'ETag: "1"')) as site:
+        client = await stand.client()
+        answers = [
+            await client.get(site.url()),
+            await client.get(site.url()),
+            await client.get(site.url(), 'If-None-Match: "1"'),
+            await client.get(site.url(), "Cache-Control: no-cache"),
+            await client.get(site.url(), method="POST"),
+            await client.get("http://10.0.0.1/"),
+            await client.get("/"),
+        ]
+
+    assert [answer.status for answer in answers] == [200, 200, 304, 200, 200, 403, 200]
+    for answer in answers:
+        assert answer.cached.startswith("tcpnet")
+        assert int(answer.fields["age"]) < 5
+
+
+async def test_the_age_of_an_answer_counts_the_time_that_it_took(tmp_path: Path) -> None:
+    """The site may have made it when it was asked (RFC 9111 §4.2.3)."""
+    time = [1000.0]
+
+    async def late(exchange: Exchange) -> None:
+        time[0] += 7
+        await exchange.say(said("200 OK", "Cache-Control: no-store", body=b"late"))
+
+    async with (
+        standing(tmp_path / "pages", clock=lambda: time[0]) as stand,
+        origin(late) as site,
+    ):
+        client = await stand.client()
+        answer = await client.get(site.url())
+
+    assert answer.fields["age"] == "7"
+
+
+async def test_the_age_that_the_site_tells_stays(stand: Stand) -> None:
+    """A cache in front of the site knows better."""
+    async with origin(said("200 OK", "Age: 30", body=b"kept there")) as site:
+        client = await stand.client()
+        answer = await client.get(site.url())
+
+    assert [value for name, value in answer.lines if name.lower() == "age"] == ["30"]
+
+
 async def test_an_unsafe_method_outdates_what_is_stored(stand: Stand) -> None:
     """RFC 9111 §4.4."""
     async with origin(echoing("200 OK", "Cache-Control: max-age=60")) as site:

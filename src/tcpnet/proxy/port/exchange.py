@@ -63,6 +63,7 @@ class Exchange:
         self._head = head
         self._upload = upload
         self._framed: Framed | None = None
+        self._began_at = service.clock()
         self.keeps_alive = False
         self.broke_off = False
         self._cached = "refused"
@@ -227,7 +228,11 @@ class Exchange:
         self, status: int, reason: str, fields: Fields, length: int | None, cached: str
     ) -> None:
         self._cached = cached
-        marks = (("Cache-Status", cached), ("Via", self._service.web.via))
+        marks: Fields = (("Cache-Status", cached), ("Via", self._service.web.via))
+        if combined(fields, "age") is None:
+            # Made when it was asked for, as far as this hub can tell (RFC 9111 §4.2.3).
+            age = max(0, int(self._service.clock() - self._began_at))
+            marks = (("Age", str(age)), *marks)
         self._framed = Framed(
             self._head,
             status,

@@ -90,6 +90,7 @@ def refusal(
         *refused.fields,
         ("Content-Type", "text/plain; charset=utf-8"),
         ("Cache-Control", "no-store"),
+        ("Age", "0"),
         ("Cache-Status", f"{CACHE}; detail=refused"),
         ("X-Content-Type-Options", "nosniff"),
         ("Via", via),
