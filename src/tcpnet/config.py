@@ -111,6 +111,7 @@ class Cache(Section, frozen=True):
     max_page_bytes: Count = 64 << 20
     memory_bytes: Count = 64 << 20
     default_lifetime: Seconds = 300
+    targeted_fields: tuple[str, ...] = ()
 
 
 class Proxy(Section, frozen=True):

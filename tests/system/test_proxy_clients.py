@@ -335,3 +335,21 @@ async def test_a_browser_loads_a_page_through_the_hub(
 
     assert "a page" in text
     assert len(site.heads) >= 1
+
+
+@pytest.mark.parametrize(("fields", "asked"), [((), 3), (("CDN-Cache-Control",), 1)])
+async def test_targeted_fields_count_where_the_operator_says_so(
+    fields: tuple[str, ...], asked: int
+) -> None:
+    """They are not for every shared cache (RFC 9213)."""
+    both = ("Cache-Control: no-store", "CDN-Cache-Control: max-age=60")
+    async with (
+        origin(said("200 OK", *both, body=b"page")) as site,
+        town(
+            cache={"targeted_fields": fields}, proxy={"port": 0, "allow": ("127.0.0.0/8",)}
+        ) as made,
+    ):
+        for _ in range(3):
+            assert await asyncio.to_thread(with_urllib, site.url("/a"), address(made)) == "page"
+
+    assert len(site.heads) == asked

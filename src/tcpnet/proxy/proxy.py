@@ -122,6 +122,11 @@ class WebProxy:
         return len(self._parts.departures)
 
     @property
+    def rules(self) -> Rules:
+        """The operator's choices that answers are judged by."""
+        return self._parts.rules
+
+    @property
     def via(self) -> str:
         """This hub's mark in Via, under a name that is new at each start."""
         return f"1.1 {self._parts.departures.pseudonym}"

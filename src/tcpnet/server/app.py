@@ -36,6 +36,7 @@ from tcpnet.net.pulse import Pulse
 from tcpnet.net.reach import reachable
 from tcpnet.net.tcp import Listener
 from tcpnet.proxy.fetcher import Fetcher
+from tcpnet.proxy.freshness import Rules
 from tcpnet.proxy.guard import Guard
 from tcpnet.proxy.pages import PageStore
 from tcpnet.proxy.proxy import WebProxy
@@ -90,7 +91,7 @@ async def running(
         guard.own_ports.update(number for _, number in (*listener.addresses, *addresses))
         origins = await house.enter_async_context(fetcher(guard))
         pages = await house.enter_async_context(await stores.page_store(settings, broker, house))
-        web = await house.enter_async_context(WebProxy(pages, origins))
+        web = await house.enter_async_context(WebProxy(pages, origins, rules=_rules(settings)))
         later = Later()
         house.push_async_callback(later.finish)
         passwords = house.enter_context(Passwords())
@@ -125,6 +126,10 @@ async def running(
         if settings.discovery.announce:
             keepers(_announced(settings, listener.addresses, community.identity))
         yield Hub(listener.addresses, community, addresses, figures)
+
+
+def _rules(settings: Settings) -> Rules:
+    return Rules(targets=tuple(name.lower() for name in settings.cache.targeted_fields))
 
 
 def _pulse(settings: Settings) -> Pulse:
