@@ -10,6 +10,7 @@ from aiohttp.connector import Connection
 from aiohttp.http_exceptions import HttpProcessingError
 
 from tcpnet.proxy.entry import OnInterim
+from tcpnet.proxy.excess import AnswerAlone
 from tcpnet.proxy.wire import harmless, incoming
 
 interim: ContextVar[OnInterim | None] = ContextVar("interim", default=None)
@@ -34,6 +35,7 @@ class Response(aiohttp.ClientResponse):
         if wire is None or transport is None or wire.should_close:
             raise aiohttp.ServerDisconnectedError
         self._wire = wire
+        self._wire._parser = AnswerAlone(wire)
         self._tls = transport.get_extra_info("ssl_object")
         self.peer = (transport.get_extra_info("peername") or ("",))[0]
         self._lost = wire.closed

@@ -291,6 +291,26 @@ async def test_chunked_rubbish_ends_the_reading_at_once() -> None:
             await anext(reply)
 
 
+@pytest.mark.parametrize("early", [b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"])
+@pytest.mark.parametrize("close", [b"", b"Connection: close\r\n"])
+@pytest.mark.parametrize(("method", "body"), [("GET", b"0123456789"), ("HEAD", b"")])
+async def test_what_is_behind_the_end_of_an_answer_is_thrown_away(
+    method: str, body: bytes, close: bytes, early: bytes
+) -> None:
+    """The length in the head holds, and the connection is not used again (RFC 9112 §6.3)."""
+    excess = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n%b\r\n0123456789 and more" % close
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.say(early + excess)
+
+    async with origin(answer) as site, local() as fetcher:
+        for _ in range(2):
+            async with fetcher.send(method, site.url()) as reply:
+                assert b"".join([chunk async for chunk in reply]) == body
+
+    assert site.connections == 2
+
+
 async def test_an_answer_that_nobody_asked_for_is_nobody_s() -> None:
     """Bytes on an idle connection are not taken for the answer to the next request."""
     is_idle, is_spoiled = asyncio.Event(), asyncio.Event()

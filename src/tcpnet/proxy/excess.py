@@ -1,0 +1,59 @@
+"""What an origin sends behind the end of its answer: thrown away, and the answer kept."""
+
+from typing import Any, Final
+
+from aiohttp.http_exceptions import HttpProcessingError
+
+_END: Final = b"\r\n\r\n"
+
+
+class AnswerAlone:
+    """Hands aiohttp's parser a head first, and then what follows it (seen with 3.14.5).
+
+    Given both at once with more than the head announces, the parser loses the answer over what
+    is behind it. The length in the head holds, and the rest belongs to nothing (RFC 9112 §6.3):
+    the connection is not used again.
+    """
+
+    def __init__(self, wire: Any) -> None:
+        self._wire = wire
+        self._parser = wire._parser
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._parser, name)
+
+    def feed_data(self, data: bytes) -> tuple[list[Any], bool, bytes]:
+        """Take bytes as aiohttp's parser does; step aside once the head was among them."""
+        data = bytes(data)  # Windows' loop sends a bytearray
+        messages: list[Any] = []
+        while True:
+            end = data.find(_END) + len(_END)
+            head, data = (data, b"") if end < len(_END) else (data[:end], data[end:])
+            found, upgraded, tail = self._parser.feed_data(head)
+            messages += found
+            if any(_is_last(message) for message, _ in found):
+                self._wire._parser = self._parser
+                return self._followed(messages, upgraded, tail, data)
+            if not data:
+                return messages, upgraded, tail
+
+    def _followed(
+        self, messages: list[Any], upgraded: bool, tail: bytes, rest: bytes
+    ) -> tuple[list[Any], bool, bytes]:
+        if not rest:
+            return messages, upgraded, tail
+        if upgraded:
+            return messages, upgraded, tail + rest
+        try:
+            found, upgraded, tail = self._parser.feed_data(rest)
+        except HttpProcessingError:
+            if not messages[-1][1].is_eof():
+                raise
+            self._wire.force_close()
+            return messages, False, b""
+        return [*messages, *found], upgraded, tail
+
+
+def _is_last(message: Any) -> bool:
+    """Tell whether this is the answer, and not one that comes before it."""
+    return bool(message.code >= 200 or message.code == 101)
