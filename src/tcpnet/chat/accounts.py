@@ -10,8 +10,9 @@ import msgspec
 from msgspec import Struct
 
 from tcpnet import text
-from tcpnet.broker.base import Broker, Conflict, Stored
+from tcpnet.broker.base import Broker, Conflict
 from tcpnet.chat import lookalikes, names
+from tcpnet.chat.recent import Held, Recent
 from tcpnet.errors import UserError
 
 _KIND: Final = "account"
@@ -72,6 +73,7 @@ class Accounts:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
+        self._claims = Recent(broker, _KIND, Claim)
         self.hour = 0
         """Hours that the hub ran in all."""
         self.deletions = 0
@@ -79,8 +81,8 @@ class Accounts:
 
     async def claim(self, name: str) -> Claim | None:
         """Who holds this name; None where nobody does."""
-        stored = await self._broker.get(_KIND, names.key(name))
-        return _read(stored) if stored else None
+        held = await self._claims.get(names.key(name))
+        return held.value if held else None
 
     async def take(self, name: str) -> Claim:
         """Make an account of a free name. Raises UserError where somebody was faster."""
@@ -92,7 +94,7 @@ class Accounts:
         account = Account(name=name, id=number, key=key, box=secrets.token_hex(4))
         claim = Claim(account=account, seen=self.hour)
         try:
-            await self._broker.put(_KIND, key, msgspec.json.encode(claim), expected=0)
+            await self._claims.put(key, claim, expected=0)
         except Conflict:
             await self._broker.remove(_ID, str(account.id))
             raise UserError(f"The name {name} was taken a moment ago.") from None
@@ -104,14 +106,12 @@ class Accounts:
         `revise` may be called again. Raises UserError once the account was deleted, BrokerError.
         """
         while True:
-            stored = await self._stored(account)
-            claim = _read(stored)
+            claim, revision = await self._held(account)
             revised = revise(claim)
             if revised == claim:
                 return claim
-            value = msgspec.json.encode(revised)
             try:
-                await self._broker.put(_KIND, account.key, value, expected=stored.revision)
+                await self._claims.put(account.key, revised, expected=revision)
             except Conflict:
                 continue
             return revised
@@ -144,28 +144,26 @@ class Accounts:
 
     async def current(self, account: Account) -> Claim:
         """What is known of an account now. Raises UserError once it was deleted."""
-        return _read(await self._stored(account))
+        return (await self._held(account)).value
 
     async def delete(self, account: Account) -> None:
         """Free a name and its id, unless that was done already."""
         claim = await self.claim(account.key)
         if claim is None or claim.account.id != account.id:
             return  # the name may be somebody else's by now
-        await self._broker.remove(_KIND, account.key)
+        await self._claims.remove(account.key)
         self.deletions += 1
         await self._broker.remove(_ID, str(account.id))
         await self._broker.release(_LOOK, lookalikes.clash_key(account.name), account.key)
 
     async def lapsed(self, days: float) -> list[Claim]:
         """Claims without a password whose owners were not there for so many days of the hub."""
-        stored = await self._broker.entries(_KIND)
-        claims = [_read(entry) for entry in stored]
+        claims = await self._claims.all()
         return [c for c in claims if not c.password and self.hour - c.seen > days * 24]
 
     async def unproven(self) -> list[Account]:
         """Accounts that nothing proves."""
-        claims = [_read(entry) for entry in await self._broker.entries(_KIND)]
-        return [claim.account for claim in claims if not claim.is_proven]
+        return [claim.account for claim in await self._claims.all() if not claim.is_proven]
 
     async def find(self, recipient: str) -> Account:
         """The account behind a name or an id; raises UserError."""
@@ -200,11 +198,11 @@ class Accounts:
             return number
         raise UserError("All ids of this hub are in use.")
 
-    async def _stored(self, account: Account) -> Stored:
-        stored = await self._broker.get(_KIND, account.key)
-        if stored is None or _read(stored).account.id != account.id:
+    async def _held(self, account: Account) -> Held[Claim]:
+        held = await self._claims.get(account.key)
+        if held is None or held.value.account.id != account.id:
             raise UserError("This account was deleted.")
-        return stored
+        return held
 
     async def _owner(self, number: str) -> str | None:
         found = await self._broker.get(_ID, str(int(number)))
@@ -214,10 +212,6 @@ class Accounts:
 def new_token() -> str:
     """A secret for one client: 256 random bits."""
     return secrets.token_urlsafe(32)
-
-
-def _read(stored: Stored) -> Claim:
-    return msgspec.json.decode(stored.value, type=Claim)
 
 
 def _possible_key(name: str) -> str | None:

@@ -8,6 +8,7 @@ from tcpnet import text
 from tcpnet.broker.base import Broker, Following, Record
 from tcpnet.chat.accounts import Account
 from tcpnet.chat.later import Later
+from tcpnet.chat.recent import Changes, make_room
 from tcpnet.errors import UserError
 
 MAX_MESSAGE: Final = 16 * 1024
@@ -29,6 +30,8 @@ class Mailboxes:
         self._broker = broker
         self._later = later
         self._seen: dict[str, int] = {}
+        self._deliveries = Changes()
+        self._empty: dict[Account, None] = {}  # who has nothing unread, as far as is known
 
     async def deliver(self, sender: Account, recipient: Account, words: str, mid: str) -> int:
         """Keep a message for its recipient; returns once it is durable. Raises UserError."""
@@ -43,7 +46,9 @@ class Mailboxes:
                 " there. Yours was not sent.",
                 bound="mail.max_unread",
             )
-        return await self._broker.publish(box, sender.name, mid, text.clean(words))
+        self._empty.pop(recipient, None)
+        with self._deliveries.of(recipient):
+            return await self._broker.publish(box, sender.name, mid, text.clean(words))
 
     async def unread(self, owner: Account) -> AsyncGenerator[Record, None]:
         """What the owner has not read, oldest first; to be closed where it is left early."""
@@ -56,8 +61,16 @@ class Mailboxes:
 
     async def count(self, owner: Account) -> int:
         """How many messages the owner has not read."""
+        if owner in self._empty:
+            return 0
         await self._later.now(_MARK, _box(owner))
-        return await self._broker.unread_count(_box(owner))
+        ended = self._deliveries.ended
+        if unread := await self._broker.unread_count(_box(owner)):
+            return unread
+        if self._deliveries.is_current(owner, ended):
+            self._empty[owner] = None
+            make_room(self._empty)
+        return 0
 
     async def _has(self, box: str, sender: Account, mid: str) -> bool:
         """Whether a message is there already, and comes again for lack of an answer."""
@@ -81,6 +94,7 @@ class Mailboxes:
 
     async def delete(self, owner: Account) -> None:
         """Forget all messages of an account that is deleted."""
+        self._empty.pop(owner, None)
         await self._broker.delete_log(_box(owner))
 
     def follow(self, owner: Account, arrived: Callable[[Record], None]) -> Following:

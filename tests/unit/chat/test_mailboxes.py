@@ -1,5 +1,7 @@
 """Mailboxes over a broker in memory: what waits, and how much of it."""
 
+import asyncio
+
 import pytest
 
 from tcpnet.broker.memory import MemoryBroker
@@ -55,3 +57,49 @@ async def test_a_message_that_filled_the_box_may_come_again() -> None:
 
     assert await boxes.deliver(NINA, JOSE, "two", "m2") == second
     assert await waiting(boxes, JOSE) == ["one", "two"]
+
+
+class SlowCount(MemoryBroker):
+    """Counts at once, and answers when it is time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counted, self.answering = asyncio.Event(), asyncio.Event()
+
+    async def unread_count(self, log: str) -> int:
+        """As it was when it was asked for."""
+        found = await super().unread_count(log)
+        self.counted.set()
+        await self.answering.wait()
+        return found
+
+
+async def test_a_message_that_comes_while_the_box_is_counted_is_not_overlooked() -> None:
+    """Nobody is told later that nothing waits."""
+    broker = SlowCount()
+    boxes = Mailboxes(broker, Later())
+    counting = asyncio.create_task(boxes.count(JOSE))
+    await broker.counted.wait()
+
+    delivering = asyncio.create_task(boxes.deliver(NINA, JOSE, "one", "m1"))
+    broker.answering.set()
+    await delivering
+
+    assert await counting == 0
+    assert await boxes.count(JOSE) == 1
+
+
+async def test_an_empty_box_is_counted_once() -> None:
+    """Most boxes are empty when their owners come."""
+    broker = SlowCount()
+    broker.answering.set()
+    boxes = Mailboxes(broker, Later())
+    assert await boxes.count(JOSE) == 0
+    broker.counted.clear()
+
+    again = await boxes.count(JOSE)
+    asked = broker.counted.is_set()
+    await boxes.deliver(NINA, JOSE, "one", "m1")
+
+    assert (again, asked) == (0, False)
+    assert await boxes.count(JOSE) == 1
