@@ -42,6 +42,7 @@ from tcpnet.proxy.pages import PageStore
 from tcpnet.proxy.proxy import WebProxy
 from tcpnet.server import announcing, control, ports, stores, wording
 from tcpnet.server.community import Community
+from tcpnet.server.deadlines import Deadline
 from tcpnet.server.entrance import Entrance
 from tcpnet.server.health import Health
 from tcpnet.server.lag import Lag
@@ -206,6 +207,8 @@ async def _community(
         bans=bans,
         lapses=Lapses(settings.limits.grace_seconds),
         proxy_keys=proxy_keys,
+        handshakes=Deadline(settings.limits.handshake_seconds, "limits.handshake_seconds"),
+        logins=Deadline(settings.limits.login_seconds, "limits.login_seconds"),
     )
 
 

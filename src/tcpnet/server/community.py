@@ -27,6 +27,7 @@ from tcpnet.protocol.items import Bye
 from tcpnet.proxy.fetcher import Fetcher
 from tcpnet.proxy.port.service import Counters
 from tcpnet.proxy.proxy import WebProxy
+from tcpnet.server.deadlines import Deadline
 from tcpnet.server.session import Session
 from tcpnet.server.totals import Totals
 from tcpnet.server.turns import Turns
@@ -55,6 +56,8 @@ class Community:
     bans: Bans
     lapses: Lapses
     proxy_keys: ProxyKeys
+    handshakes: Deadline
+    logins: Deadline
     sessions: dict[str, Session] = field(default_factory=dict)
     """Everybody who is logged in, by session id, also while away."""
     tally: Tally = field(default_factory=Tally)

@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 
 from tcpnet import text
@@ -28,7 +26,7 @@ class _WrongSecretError(UserError):
 
 async def greeted(session: Session, community: Community) -> Hello:
     """The first item, in time and of a version that is spoken here."""
-    async with _in_time(session, community, "handshake_seconds"):
+    with community.handshakes.bounding(session):
         hello = await session.hello(community.identity.context)
     if hello.protocol != PROTOCOL:
         raise ProtocolError(f"this hub speaks protocol {PROTOCOL}, not {hello.protocol}")
@@ -38,11 +36,11 @@ async def greeted(session: Session, community: Community) -> Hello:
 async def log_in(session: Session, community: Community, hello: Hello, held: Holdings) -> None:
     """Agree on a name, assign the id, and hold both."""
     session.agent = text.clip(text.clean(hello.agent), 64)
-    async with _in_time(session, community, "login_seconds"):
+    with community.logins.bounding(session):
         await _named(session, community, hello, held)
     token = new_token() if _wants_token(session, hello) else None
     session.send(welcome(session, community, token=token))
-    async with _in_time(session, community, "handshake_seconds"):
+    with community.handshakes.bounding(session):
         await session.status()
     if token:
         # Not before the client has it: nobody could prove a name that a lost token owns.
@@ -56,19 +54,6 @@ async def log_in(session: Session, community: Community, hello: Hello, held: Hol
     if motd := community.settings.server.motd:
         session.tell(text.clean_lines(motd).rstrip(), kind="notice")
     await _tell_unread(session, community)
-
-
-@asynccontextmanager
-async def _in_time(session: Session, community: Community, setting: str) -> AsyncIterator[None]:
-    limit = asyncio.timeout(getattr(community.settings.limits, setting))
-    try:
-        async with limit:
-            yield
-    except TimeoutError:
-        if not limit.expired():
-            raise
-        community.note_limit(f"limits.{setting}", session.address)
-        raise ProtocolError("logging in took too long") from None
 
 
 async def leave(_session: Session, _community: Community) -> None:
