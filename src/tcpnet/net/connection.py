@@ -284,11 +284,7 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; called by asyncio."""
         self._transport = cast("asyncio.Transport", transport)
-        name = self._extra("peername")
-        self._peer = self._household = str(name[0]) if isinstance(name, tuple) else ""
-        if ":" in self._peer:
-            own = self._extra("sockname")
-            self._household = household(self._peer, str(own[0]) if own else "")
+        self._peer, self._household = whence(self._transport)
         # The moment the kernel refuses a byte, what follows stays with us, where it is bounded.
         self._transport.set_write_buffer_limits(high=0)
         self._pulse.heard(self)
@@ -408,3 +404,13 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         if self._room is not None and (self._transport is None or not self._outbox):
             room, self._room = self._room, None
             room.set_result(None)
+
+
+def whence(transport: asyncio.BaseTransport) -> tuple[str, str]:
+    """The address at the other end, without its port, and the household that limits count it to."""
+    name = transport.get_extra_info("peername")
+    peer = str(name[0]) if isinstance(name, tuple) else ""
+    if ":" not in peer:
+        return peer, peer
+    own = transport.get_extra_info("sockname")
+    return peer, household(peer, str(own[0]) if own else "")

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable
 from typing import Final, Self
 
-from tcpnet.net.connection import MAX_OUTBOX, Connection, Receiver
+from tcpnet.net.connection import MAX_OUTBOX, Connection, Receiver, whence
 from tcpnet.net.pulse import Pulse
 from tcpnet.protocol import codec
 from tcpnet.protocol.items import FromClient, FromServer
@@ -19,10 +19,37 @@ Left alone it swallows megabytes, and a slow reader is noticed only after some 2
 _BACKLOG: Final = 1024
 """Callers that the kernel keeps until they are accepted."""
 
+_A_TICK: Final = 16
+"""Callers whom asyncio accepts in one go: then what others said has its turn."""
+
 MAX_TO_SAY: Final = 64 * 1024 * 1024
 """Bytes that may wait for a hub, which takes a little at a time of what one person pastes."""
 
-Accept = Callable[[Connection[FromClient]], None]
+
+class Caller:
+    """Somebody who dials, as long as nothing is made for him."""
+
+    __slots__ = ("_make", "_writer", "household", "peer")
+
+    def __init__(
+        self, writer: asyncio.StreamWriter, make: Callable[[], Connection[FromClient]]
+    ) -> None:
+        self._writer = writer
+        self._make = make
+        self.peer, self.household = whence(writer.transport)
+
+    def connection(self) -> Connection[FromClient]:
+        """Let him in, or have a word with him."""
+        made = self._make()
+        _adopt(made, self._writer)
+        return made
+
+    def hang_up(self) -> None:
+        """End without a word: what is cheapest, for a flood of callers."""
+        self._writer.transport.abort()
+
+
+Accept = Callable[[Caller], None]
 
 
 class Listener:
@@ -38,7 +65,7 @@ class Listener:
         """Take a port (0: a free one); whoever dials waits until `open`. Raises OSError."""
         listener = cls()
         server = await asyncio.start_server(
-            listener._accepted, host, port, backlog=_BACKLOG, start_serving=False
+            listener._accepted, host, port, backlog=_A_TICK, start_serving=False
         )
         listener._server = server
         try:
@@ -67,20 +94,20 @@ class Listener:
         """
         decoder = codec.from_client()
 
-        def begin(writer: asyncio.StreamWriter) -> None:
-            connection = Connection(
+        def made() -> Connection[FromClient]:
+            return Connection(
                 decoder,
                 pulse,
                 max_outbox=max_outbox,
                 max_stall=max_stall,
                 max_frame=max_frame,
             )
-            _adopt(connection, writer)
-            accept(connection)
 
-        self._begin = begin
+        self._begin = lambda writer: accept(Caller(writer, made))
         assert self._server is not None, "a listener is made by bind"
         await self._server.start_serving()
+        for taken in self._server.sockets:
+            _queue_callers(taken)  # asyncio set it to what it takes in one go
 
     def close(self) -> None:
         """Let nobody in any more; again is harmless."""
@@ -120,10 +147,14 @@ def _turn_away(writer: asyncio.StreamWriter) -> None:
 
 def _listening(taken: socket.socket) -> tuple[str, int]:
     """Let the kernel take calls already: bound alone, a port can still be bound by others."""
-    with socket.fromfd(taken.fileno(), taken.family, taken.type) as twin:
-        twin.listen(_BACKLOG)
+    _queue_callers(taken)
     name = taken.getsockname()
     return str(name[0]), int(name[1])
+
+
+def _queue_callers(taken: socket.socket) -> None:
+    with socket.fromfd(taken.fileno(), taken.family, taken.type) as twin:
+        twin.listen(_BACKLOG)
 
 
 def _adopt(connection: Connection[FromClient], writer: asyncio.StreamWriter) -> None:

@@ -4,9 +4,9 @@ import asyncio
 from typing import Final
 
 from tcpnet.config import Settings
-from tcpnet.net.connection import Connection
 from tcpnet.net.limits import Bucket, Doorway
-from tcpnet.protocol.items import Bye, FromClient
+from tcpnet.net.tcp import Caller
+from tcpnet.protocol.items import Bye
 from tcpnet.server.community import Community
 from tcpnet.server.people import run_session
 from tcpnet.server.tasks import Spawn
@@ -33,27 +33,27 @@ class Entrance:
         self._farewells = 0
         self._words = Bucket(_FAREWELLS_PER_SECOND, _FAREWELLS)
 
-    def accept(self, connection: Connection[FromClient]) -> None:
-        """Begin a session over a new connection, or end it."""
-        address = connection.peer
-        if ban := self._community.bans.of_address(address):
-            self._community.note_limit("bans", address)
-            self._refuse(connection, str(ban), None)
+    def accept(self, caller: Caller) -> None:
+        """Begin a session with somebody who dials, or turn him away."""
+        if ban := self._community.bans.of_address(caller.peer):
+            self._community.note_limit("bans", caller.peer)
+            self._refuse(caller, str(ban), None)
             return
-        if why := self._doorway.refusal(connection.household, self._clock()):
-            self._community.note_limit(why.limit, address)
-            self._refuse(connection, why.words, 10)
+        if why := self._doorway.refusal(caller.household, self._clock()):
+            self._community.note_limit(why.limit, caller.peer)
+            self._refuse(caller, why.words, 10)
             return
-        self._doorway.enter(connection.household)
-        self._spawn(run_session(connection, self._community, self._doorway.leave))
+        self._doorway.enter(caller.household)
+        self._spawn(run_session(caller.connection(), self._community, self._doorway.leave))
 
-    def _refuse(self, connection: Connection[FromClient], words: str, retry: int | None) -> None:
-        connection.pause()
+    def _refuse(self, caller: Caller, words: str, retry: int | None) -> None:
         # A flood of callers costs no more than so many tasks, and so many words a second.
         if self._farewells >= _FAREWELLS or not self._words.passes(self._clock()):
-            connection.abort()
+            caller.hang_up()
             return
         self._farewells += 1
+        connection = caller.connection()
+        connection.pause()
         bye = Bye(reason=words, kind="refused", retry=retry)
         self._spawn(connection.close(bye)).add_done_callback(self._said)
 

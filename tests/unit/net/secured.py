@@ -115,8 +115,8 @@ class House:
                 house.port = listener.addresses[0][1]
                 callers: list[Caller] = []
 
-                def accept(connection: Connection[FromClient]) -> None:
-                    callers.append(Caller(connection, house))
+                def accept(caller: tcp.Caller) -> None:
+                    callers.append(Caller(caller.connection(), house))
                     house._callers.put_nowait(callers[-1])
 
                 await listener.open(Pulse(), accept)

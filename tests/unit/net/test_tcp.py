@@ -8,7 +8,7 @@ import pytest
 from tcpnet.net import tcp
 from tcpnet.net.connection import Connection
 from tcpnet.net.pulse import Pulse
-from tcpnet.net.tcp import Listener
+from tcpnet.net.tcp import Caller, Listener
 from tcpnet.protocol.items import FromClient, Ping, Pong
 from tests.hub import PATIENCE
 from tests.unit.net import memory
@@ -19,7 +19,8 @@ async def test_a_port_is_taken_before_anybody_is_let_in() -> None:
     heard = memory.Listener()
     let_in: asyncio.Future[Connection[FromClient]] = asyncio.get_running_loop().create_future()
 
-    def accept(connection: Connection[FromClient]) -> None:
+    def accept(caller: Caller) -> None:
+        connection = caller.connection()
         connection.receiver = memory.Listener(lambda item: connection.send(Pong(t=item.t)))
         let_in.set_result(connection)
 
@@ -67,8 +68,8 @@ async def test_a_peer_that_hangs_up_is_lost() -> None:
     gone = memory.Listener()
     with await Listener.bind("127.0.0.1", 0) as listener:
 
-        def accept(connection: Connection[FromClient]) -> None:
-            connection.receiver = gone
+        def accept(caller: Caller) -> None:
+            caller.connection().receiver = gone
 
         await listener.open(Pulse(), accept)
         client = await tcp.dial(*listener.addresses[0], heard)
@@ -79,3 +80,44 @@ async def test_a_peer_that_hangs_up_is_lost() -> None:
 
     assert [str(error) for error in gone.errors] == ["closed"]
     assert heard.errors == []
+
+
+async def test_who_is_hung_up_on_hears_nothing() -> None:
+    """And nothing was made for him that would have to be ended."""
+    heard, turned_away = memory.Listener(), []
+
+    def accept(caller: Caller) -> None:
+        turned_away.append((caller.peer, caller.household))
+        caller.hang_up()
+
+    with await Listener.bind("127.0.0.1", 0) as listener:
+        await listener.open(Pulse(), accept)
+        client = await tcp.dial(*listener.addresses[0], heard)
+
+        async with asyncio.timeout(PATIENCE):
+            await heard.ended
+        await client.close()
+
+    assert turned_away == [("127.0.0.1", "127.0.0.1")]
+    assert not heard.items
+
+
+async def test_many_who_dial_at_once_are_all_let_in() -> None:
+    """However few are accepted in one go: the others wait with the kernel."""
+    count, all_in = 200, asyncio.Event()
+    let_in: list[Connection[FromClient]] = []
+
+    def accept(caller: Caller) -> None:
+        let_in.append(caller.connection())
+        if len(let_in) == count:
+            all_in.set()
+
+    with await Listener.bind("127.0.0.1", 0) as listener:
+        await listener.open(Pulse(), accept)
+        address, ears = listener.addresses[0], [memory.Listener() for _ in range(count)]
+
+        clients = await asyncio.gather(*(tcp.dial(*address, ear) for ear in ears))
+        async with asyncio.timeout(PATIENCE):
+            await all_in.wait()
+        await asyncio.gather(*(client.close() for client in clients))
+        await asyncio.gather(*(connection.close() for connection in let_in))

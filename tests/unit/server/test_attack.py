@@ -10,15 +10,13 @@ import pytest
 
 from tcpnet.chat.accounts import Account
 from tcpnet.errors import BrokerError, ConnectionLost, UserError
-from tcpnet.net.connection import Connection
 from tcpnet.net.pulse import Pulse
-from tcpnet.net.tcp import Listener
+from tcpnet.net.tcp import Caller, Listener
 from tcpnet.protocol import codec
 from tcpnet.protocol.items import (
     PROTOCOL,
     Bye,
     Cancel,
-    FromClient,
     Hello,
     Input,
     Ping,
@@ -707,7 +705,7 @@ async def test_one_frame_of_wishes_is_not_granted_a_thousandfold() -> None:
 
 async def test_nobody_comes_in_once_a_port_is_closed() -> None:
     """Not even who was let in by the kernel before: a hub would wait for him at its end."""
-    let_in: list[Connection[FromClient]] = []
+    let_in: list[Caller] = []
     listener = await Listener.bind("127.0.0.1", 0)
     await listener.open(Pulse(), let_in.append)
     late = memory.MemoryTransport(asyncio.Protocol())

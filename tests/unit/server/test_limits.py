@@ -138,6 +138,26 @@ async def test_callers_who_are_refused_are_told_and_logged_once(
             await caller.close()
 
 
+async def test_a_flood_of_callers_costs_few_words(caplog: pytest.LogCaptureFixture) -> None:
+    """The rest are hung up on: they cost no task, no connection and no line of the log."""
+    caplog.set_level(logging.INFO, "tcpnet")
+    async with town(limits={"connections": 1}) as hub:
+        ann = await hub.person("ann")
+        waiting = [await Wire.dial(hub.port) for _ in range(400)]
+        await ann.settled()
+
+        last = await asyncio.gather(*(caller.item() for caller in waiting))
+
+        told = sum(item.get("type") == "bye" for item in last)
+        assert 256 <= told < 400
+        assert last.count({}) == 400 - told
+        assert hub.hub.community.tally.counts["limits.connections"] == 400
+        assert [r.message for r in caplog.records].count("a limit was reached") == 1
+        assert len(hub.hub.community.sessions) == 1
+        for caller in waiting:
+            await caller.close()
+
+
 async def test_old_lines_of_a_room_go_while_the_hub_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever joins sees those that are left; the room goes on with the numbers it had."""
     monkeypatch.setattr("tcpnet.chat.retention.INTERVAL", 0)
