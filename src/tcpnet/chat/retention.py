@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from tcpnet.broker.base import Broker
+from tcpnet.chat.closed import ClosedLogs
 from tcpnet.errors import BrokerError
 
 INTERVAL: Final = 60.0
@@ -43,11 +44,14 @@ class Retention:
         for stored in await self._broker.entries(_KIND):
             self._marks[stored.key] = msgspec.json.decode(stored.value, type=_Marks)
 
-    async def keep(self, logs: Callable[[], Iterable[Log]], hour: Callable[[], int]) -> None:
+    async def keep(
+        self, logs: Callable[[], Iterable[Log]], closed: ClosedLogs, hour: Callable[[], int]
+    ) -> None:
         """Look every `INTERVAL` seconds, for ever; `hour` counts those that the hub ran."""
         while True:
             try:
                 await self.look(list(logs()), hour() // 24)
+                await closed.look(hour() // 24, days=self.days, lines=self.lines)
             except BrokerError as error:
                 _log.warning("old lines are kept for now", extra={"error": str(error)})
             await asyncio.sleep(INTERVAL)

@@ -12,6 +12,7 @@ from tcpnet import text
 from tcpnet.broker.base import Broker, Conflict, Done, Record
 from tcpnet.chat import names
 from tcpnet.chat.accounts import Account
+from tcpnet.chat.closed import ClosedLogs
 from tcpnet.chat.events import (
     Away,
     Back,
@@ -59,6 +60,7 @@ class Rooms:
         self.keep_empty_days = keep_empty_days
         self.max_rooms = max_rooms
         self.max_id = max_id
+        self.closed = ClosedLogs(broker)
         self._broker = broker
         self._render = render
         self._later = later
@@ -77,6 +79,7 @@ class Rooms:
         for stored in await self._broker.entries(_KIND):
             room = self._open(msgspec.json.decode(stored.value, type=Deed))
             room.last_seq = await self._broker.last_seq(room.deed.log)
+        await self.closed.load({room.deed.log for room in self})
 
     async def create(self, room_id: str, owner: Account) -> Room:
         """Make a room with a log of its own; raises UserError."""
@@ -280,23 +283,18 @@ class Rooms:
         return b"".join(self._render(Line(room.id, record)) for record in records)
 
     async def _end(self, room: Room, by: Account) -> None:
+        await self.closed.note(room.deed.log, room.last_seq)
         await self._broker.remove(_KIND, room.id)
         if room.closed:
             return
         room.closed = True
+        self.closed.add(room.deed.log, room.last_seq)
         del self._rooms[room.id.lower()]
         if room.following:
             room.following.close()
         room.push(self._render(Closed(room.id, by.name)))
         for seat in room.seats:
             seat.dismiss()
-        self._forget_lines(room)
-
-    def _forget_lines(self, room: Room) -> None:
-        # Who reads slowly still has the last lines to come.
-        if not room.seats:
-            log = room.deed.log
-            self._later.note("lines", log, lambda: self._broker.delete_log(log))
 
     async def _take_back(self, room_id: str, deed: bytes) -> None:
         stored = await self._broker.get(_KIND, room_id)
@@ -306,7 +304,6 @@ class Rooms:
     def _leave(self, room: Room, seat: Seat) -> None:
         room.remove(seat)
         if room.closed:
-            self._forget_lines(room)
             return
         stays = any(other.announced for other in room.of(seat.account))
         if self._resting or stays or not seat.announced:

@@ -160,7 +160,9 @@ async def _forgetting(
     await retention.load()
     rooms, accounts = community.rooms, community.accounts
     return retention.keep(
-        lambda: ((room.deed.log, room.last_seq) for room in rooms), lambda: accounts.hour
+        lambda: ((room.deed.log, room.last_seq) for room in rooms),
+        rooms.closed,
+        lambda: accounts.hour,
     )
 
 

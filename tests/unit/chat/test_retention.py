@@ -6,6 +6,7 @@ import pytest
 
 from tcpnet.broker.base import Broker
 from tcpnet.broker.memory import MemoryBroker
+from tcpnet.chat.closed import ClosedLogs
 from tcpnet.chat.retention import Retention
 from tcpnet.errors import BrokerError
 
@@ -130,6 +131,6 @@ async def test_a_disk_that_refuses_is_tried_again(monkeypatch: pytest.MonkeyPatc
     retention = Retention(broker, days=0, lines=3)
 
     with pytest.raises(asyncio.CancelledError):
-        await retention.keep(lambda: [("den", last)], lambda: 0)
+        await retention.keep(lambda: [("den", last)], ClosedLogs(broker), lambda: 0)
 
     assert looks == 2

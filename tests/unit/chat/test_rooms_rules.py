@@ -365,8 +365,8 @@ async def test_an_id_is_free_again_where_its_creator_was_lost(house: House) -> N
     assert (await house.again()).find("den").owner == BOB
 
 
-async def test_the_lines_of_a_closed_room_are_forgotten_with_its_last_seat(house: House) -> None:
-    """Whoever reads slowly still gets them first."""
+async def test_the_lines_of_a_closed_room_stay_for_a_while(house: House) -> None:
+    """Whoever reads slowly gets them; one made anew under the same id has none of them."""
     room = await house.rooms.create("den", ANN)
     log = room.deed.log
     with ExitStack() as stack:
@@ -380,7 +380,32 @@ async def test_the_lines_of_a_closed_room_are_forgotten_with_its_last_seat(house
     await house.later.settle()
 
     assert bob.lines() == ["last words"]
-    assert await house.broker.last_seq(log) == 0
+    assert await house.broker.last_seq(log) == 1
+    assert list(house.rooms.closed) == list((await house.again()).closed) == [log]
+    assert (await house.rooms.create("den", BOB)).last_seq == 0
+
+
+async def test_a_room_in_which_nothing_was_said_leaves_nothing(house: House) -> None:
+    """However many are opened and closed."""
+    room = await house.rooms.create("den", ANN)
+
+    await house.rooms.close(room, ANN)
+
+    assert list(house.rooms.closed) == []
+    assert await house.broker.entries("closed") == []
+
+
+async def test_a_closing_that_broke_off_leaves_the_room_its_lines(house: House) -> None:
+    """The note about its log comes first, and a hub that is killed behind it opens the room."""
+    room = await house.rooms.create("den", ANN)
+    await house.rooms.post(room, ANN, "still here")
+    await house.rooms.closed.note(room.deed.log, room.last_seq)
+
+    again = await house.again()
+
+    assert again.find("den").last_seq == 1
+    assert list(again.closed) == []
+    assert await house.broker.entries("closed") == []
 
 
 async def test_an_empty_room_is_closed_after_its_days(house: House) -> None:
