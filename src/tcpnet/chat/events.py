@@ -1,14 +1,14 @@
 """What happens in a room and everybody there is told."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from tcpnet.broker.base import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Joined:
+class Joined(Struct, frozen=True):
     """Somebody came in; `here` counts everybody."""
 
     room: str
@@ -16,8 +16,7 @@ class Joined:
     here: int
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(Struct, frozen=True):
     """Somebody went, or was lost."""
 
     room: str
@@ -25,32 +24,28 @@ class Left:
     here: int
 
 
-@dataclass(frozen=True, slots=True)
-class Away:
+class Away(Struct, frozen=True):
     """Somebody's connection was lost; he may be back soon."""
 
     room: str
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Back:
+class Back(Struct, frozen=True):
     """Somebody who was away is there again."""
 
     room: str
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Handed:
+class Handed(Struct, frozen=True):
     """The owner was lost, and the room passed to the member who is there longest."""
 
     room: str
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(Struct, frozen=True):
     """The owner closed the room."""
 
     room: str
@@ -61,8 +56,7 @@ Verb = Literal["mute", "unmute", "kick", "unkick"]
 """What may be decided of somebody: whether he may speak, whether he may be there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ruled:
+class Ruled(Struct, frozen=True):
     """Somebody who may decided so of `name`; `mid` is the deciding one's id of his word."""
 
     room: str
@@ -73,16 +67,14 @@ class Ruled:
     mid: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Gone:
+class Gone(Struct, frozen=True):
     """So many lines that somebody missed are kept no longer."""
 
     room: str
     lines: int
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """What somebody said, durable."""
 
     room: str

@@ -87,7 +87,8 @@ class Room:
 
     def is_muted(self, account: Account) -> bool:
         """Whether this account may not speak."""
-        return any(is_same(muted, account) for muted in self.deed.muted)
+        muted = self.deed.muted
+        return bool(muted) and any(is_same(one, account) for one in muted)
 
     def is_out(self, account: Account) -> bool:
         """Whether this account may not be there."""

@@ -118,7 +118,7 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
     @property
     def takes_more(self) -> bool:
         """Whether so little waits for the peer that its own dialogue may go on."""
-        return self.unsent <= self.max_outbox * _SHARE
+        return not (self._outbox or self._full) or self.unsent <= self.max_outbox * _SHARE
 
     @property
     def unsent(self) -> int:
@@ -295,6 +295,9 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
             return
         self._pulse.heard(self)
         self.bytes_in += len(data)
+        if not self._paused and self._receiver is not None and self._lines.is_one(data):
+            self._take(data, self._receiver)
+            return
         self._lines.feed(data)
         if not self._paused:
             self._parse()
@@ -368,27 +371,30 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
                 line = next(self._lines, None)
                 if line is None:
                     return
-                self.frames_in += 1
-                self._hand_over(line, receiver)
+                self._take(line, receiver)
         except ProtocolError as error:
             self._end(error)
 
-    def _hand_over(self, line: bytes, receiver: Receiver[Incoming]) -> None:
-        for item in self._decoder.decode(line):
-            if self._over:  # an answer to an item before was too much for the peer
-                return
-            self._before(item)
-            receiver.received(item)
+    def _take(self, line: bytes, receiver: Receiver[Incoming]) -> None:
+        """Hand the items of one line over; one that is wrong ends the connection."""
+        self.frames_in += 1
+        try:
+            for item in self._decoder.decode(line):
+                if self._over:  # an answer to an item before was too much for the peer
+                    return
+                if self._awaits_tls:
+                    raise ProtocolError(_NOTHING_BEHIND)
+                if isinstance(item, Secure):
+                    self._hold_for_tls()
+                receiver.received(item)
+        except ProtocolError as error:
+            self._end(error)
 
-    def _before(self, item: Item) -> None:
-        """Hold the peer back once it has said `secure`; raises ProtocolError for what follows."""
-        if self._awaits_tls:
-            raise ProtocolError(_NOTHING_BEHIND)
-        if isinstance(item, Secure):
-            if self.is_encrypted:
-                raise ProtocolError("this connection is encrypted already")
-            self._awaits_tls = True
-            self.pause()
+    def _hold_for_tls(self) -> None:
+        if self.is_encrypted:
+            raise ProtocolError("this connection is encrypted already")
+        self._awaits_tls = True
+        self.pause()
 
     def _extra(self, name: str) -> Any:
         return self._transport.get_extra_info(name) if self._transport else None

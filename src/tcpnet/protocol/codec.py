@@ -1,7 +1,7 @@
 """Frames in and out: items to lines, lines to items, bytes to lines."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final, Generic, TypeVar, cast
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, Generic, TypeVar, Union, cast
 
 import msgspec
 
@@ -66,12 +66,19 @@ class Decoder(Generic[Known]):
     """Turns one side's lines into items; what it does not know it leaves out."""
 
     def __init__(self, *known: type[Known]) -> None:
+        self._usual = _decoder_of_usual(known)
         self._bodies: dict[str, msgspec.json.Decoder[Known]] = {
             _TAGS[kind]: msgspec.json.Decoder(kind) for kind in known
         }
 
     def decode(self, line: bytes) -> list[Known]:
         """Read one line; raises ProtocolError with a reason for people."""
+        try:
+            return [tagged.body for tagged in self._usual.decode(line).headers]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return self._decode_item_by_item(line)
+
+    def _decode_item_by_item(self, line: bytes) -> list[Known]:
         try:
             frame = _frames.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -98,6 +105,16 @@ def from_server() -> Decoder[FromServer]:
     return cast("Decoder[FromServer]", Decoder[Any](*_members(FromServer)))
 
 
+def _decoder_of_usual(known: Iterable[type[Body]]) -> msgspec.json.Decoder[Any]:
+    """Reads frames in which all is known and has a body, in half the time: nearly all are so."""
+    tagged = [
+        msgspec.defstruct(kind.__name__, [("body", kind)], tag_field="type", tag=_TAGS[kind])
+        for kind in known
+    ]
+    anything: Any = Union[tuple(tagged)]  # noqa: UP007 - its members are made here
+    return msgspec.json.Decoder(msgspec.defstruct("Frame", [("headers", list[anything])]))
+
+
 def _members(union: Any) -> tuple[type[Body], ...]:
     return cast("tuple[type[Body], ...]", union.__args__)
 
@@ -113,6 +130,10 @@ class Lines:
     def feed(self, data: bytes) -> None:
         """Add what arrived."""
         self._rest += data
+
+    def is_one(self, data: bytes) -> bool:
+        """Whether what arrived is one whole line, with nothing before it or behind."""
+        return data.find(b"\n") == len(data) - 1 < self.max_line and not self._rest
 
     def __iter__(self) -> Iterator[bytes]:
         return self

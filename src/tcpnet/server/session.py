@@ -5,9 +5,8 @@ import secrets
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, BinaryIO, Final, Protocol, Self
+from typing import Any, BinaryIO, Final, NamedTuple, Protocol, Self
 
 from tcpnet import text
 from tcpnet.chat import names
@@ -47,8 +46,7 @@ _SHOWN_LATE: Final = 4096
 """Bytes that are repeated of what came too late: as much as a line may have."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What the person typed, and the client's own id for it."""
 
     text: str
@@ -346,14 +344,14 @@ class Session:
     def received(self, item: FromClient) -> None:
         """Take one item from the connection, in the event loop."""
         match item:
+            case Reply():  # first, as nearly all are
+                self._reply(item)
             case Ping(t=sent):
                 self._leads_nowhere()
                 self._attachment.send(Pong(t=sent))
             case Seen(mail=upto):
                 self._leads_nowhere()
                 self.seen(upto)
-            case Reply():
-                self._reply(item)
             case Status(ok=True) if self._returning:
                 self._back()
             case Hello() | Status():
@@ -454,23 +452,22 @@ class Session:
         if not question.keep and self._waiting:
             self._leads_nowhere()
             return  # it was answered already
-        if not (question.keep and self._listens and self._hears(reply)):
+        if not (question.keep and self._hears(reply)):
             self._put(reply)
 
-    @property
-    def _listens(self) -> bool:
-        """Whether the dialogue does nothing but wait for the next answer to a standing question."""
-        idle = self._arrival is not None and not self._arrival.done()
-        return idle and self._standing is not None and not self._behind
-
     def _hears(self, reply: Reply) -> bool:
-        """Let the standing take a reply, as fast as this person may speak; whether it did."""
-        if self.is_away or not self.connection.takes_more:
+        """Let the standing take a reply, as fast as this person may speak; whether it did.
+
+        Only while the dialogue does nothing but wait for the next one.
+        """
+        standing, arrival, attachment = self._standing, self._arrival, self._attachment
+        if standing is None or arrival is None or arrival.done() or self._behind:
+            return False
+        if attachment.away or not attachment.connection.takes_more:
             return False
         if not self._pace.passes(asyncio.get_running_loop().time()):
             return False
-        assert self._standing is not None, "nobody listens without one"
-        return self._standing.hears(_answer(reply))
+        return standing.hears(_answer(reply))
 
     def _leads_nowhere(self) -> None:
         """Count an item that costs its sender nothing; who sends too many is read more slowly."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -192,15 +191,16 @@ class _Stay:
 
 def _may_be_a_word(text: str) -> bool:
     """Whether a line may be more than a line: an order, `exit`, or a parting."""
-    begins_odd = text[:1] == "/" or text[:1].isspace()
-    return begins_odd or "bye" in text.lower() or _BARE.match(text) is not None
+    lowered = text.lower()
+    # Not `exit`: in any case an i may be a dotless one.
+    return "bye" in lowered or lowered.startswith(("/", "ex")) or text[:1].isspace()
 
 
 async def _heard(session: Session, community: Community, room: Room, answer: Answer) -> bool:
     """Take one line of a member; whether he leaves with it."""
     if (leaves := await moderation.obeyed(session, community, room, answer)) is not None:
         return leaves
-    answer = replace(answer, text=moderation.said(answer.text))
+    answer = answer._replace(text=moderation.said(answer.text))
     bare = _BARE.fullmatch(answer.text)
     if room.is_owner(session.account):
         return await _from_owner(session, community, room, answer, bare)
