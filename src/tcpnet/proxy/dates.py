@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -23,6 +24,7 @@ _FORMATS: Final = tuple(
         f"{_DAY} {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_CLOCK} (?P<year>[0-9]{{4}})",
     )
 )
+_LONGEST: Final = len("Wednesday, 06-Nov-94 08:49:37 GMT")
 
 
 def http_date(text: str, now: float) -> float | None:
@@ -30,10 +32,7 @@ def http_date(text: str, now: float) -> float | None:
 
     `now` settles the century of a year in two digits: at most 50 years ahead.
     """
-    for pattern in _FORMATS:
-        if found := pattern.fullmatch(text):
-            return _seconds(found.groupdict(), now)
-    return None
+    return _read(text, datetime.fromtimestamp(now, UTC).year) if len(text) <= _LONGEST else None
 
 
 def http_date_text(at: float) -> str:
@@ -43,10 +42,19 @@ def http_date_text(at: float) -> str:
     return f"{day}, {then.day:02} {month} {then.year:04} {then:%H:%M:%S} GMT"
 
 
-def _seconds(parts: dict[str, str], now: float) -> float | None:
+# All answers of a second have one date, and those of one site a few more.
+@lru_cache(maxsize=256)
+def _read(text: str, this_year: int) -> float | None:
+    for pattern in _FORMATS:
+        if found := pattern.fullmatch(text):
+            return _seconds(found.groupdict(), this_year)
+    return None
+
+
+def _seconds(parts: dict[str, str], this_year: int) -> float | None:
     year = int(parts["year"])
     if len(parts["year"]) == 2:
-        year = _with_century(year, now)
+        year = _with_century(year, this_year)
     try:
         minute = datetime(
             year,
@@ -63,8 +71,7 @@ def _seconds(parts: dict[str, str], now: float) -> float | None:
     return minute.timestamp() + second if second <= 60 else None
 
 
-def _with_century(year: int, now: float) -> int:
-    this_year = datetime.fromtimestamp(now, UTC).year
+def _with_century(year: int, this_year: int) -> int:
     full = this_year - this_year % 100 + year
     if full > this_year + 50:
         return full - 100

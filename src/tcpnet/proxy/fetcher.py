@@ -3,12 +3,12 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import aiohttp
 from yarl import URL
@@ -16,10 +16,11 @@ from yarl import URL
 from tcpnet.proxy import credentials as proof
 from tcpnet.proxy import diagnosis, dialling, routes, wire
 from tcpnet.proxy import fields as http
+from tcpnet.proxy.connector import Connector
 from tcpnet.proxy.entry import Credentials, Fields, OnInterim
 from tcpnet.proxy.failures import EndedEarly, Stage
 from tcpnet.proxy.guard import Guard
-from tcpnet.proxy.patience import Patience, Progress
+from tcpnet.proxy.patience import Patience, Progress, running
 from tcpnet.proxy.resolver import Lookup, Resolver, look_up
 from tcpnet.proxy.responses import Response, interim
 
@@ -67,7 +68,7 @@ class Fetcher:
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
+            connector=Connector(
                 ssl=self._tls or _tls_context(),
                 limit=MAX_CONNECTIONS,
                 limit_per_host=MAX_CONNECTIONS_A_SITE,
@@ -83,7 +84,6 @@ class Fetcher:
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
             read_bufsize=_PIECE,  # or one site's piece of 768 KiB holds everybody up
             timeout=aiohttp.ClientTimeout(total=None),
-            trace_configs=[_tracing()],
         )
         return self
 
@@ -114,8 +114,7 @@ class Fetcher:
         seconds = self._patience.connect
         return await dialling.connected(self.guard, self._resolver, host, port, seconds)
 
-    @asynccontextmanager
-    async def send(
+    def send(
         self,
         method: str,
         url: str,
@@ -124,49 +123,57 @@ class Fetcher:
         *,
         credentials: Credentials | None = None,
         on_interim: OnInterim | None = None,
-    ) -> AsyncGenerator["Reply", None]:
+    ) -> AbstractAsyncContextManager["Reply"]:
         """Send one request; leaving the context ends it, whether it was read to the end or not.
 
         `url` is absolute and goes on the wire byte for byte (`*` for an OPTIONS without a path);
-        `fields` too, less those of one
-        connection and Host, which the URL decides. `credentials` go out as Basic, and once more
-        as the answer to a Digest challenge if the body can be sent again. `on_interim` is told
-        of answers that come before (1xx, less 100). Raises FetchError, also while the reply is
-        iterated, and UserError for credentials that cannot be any.
+        `fields` too, less those of one connection and Host, which the URL decides. `credentials`
+        go out as Basic, and once more as the answer to a Digest challenge if the body can be sent
+        again. `on_interim` is told of answers that come before (1xx, less 100). Raises FetchError,
+        also while the reply is iterated, and UserError for credentials that cannot be any.
         """
-        if credentials is not None:
-            proof.check(credentials)
-            fields = http.replaced(fields, "Authorization", proof.basic(credentials))
-        interim.set(on_interim)
-        async with self._exchange(method, url, fields, body) as reply:
-            answer = _digest(credentials, reply, method, url, body)
-            if answer is None:
-                yield reply
-                return
-        fields = http.replaced(fields, "Authorization", answer)
-        async with self._exchange(method, url, fields, body) as reply:
-            yield reply
+        return _Sending(partial(self._answer, method, url, fields, body, credentials, on_interim))
 
-    @asynccontextmanager
-    async def _exchange(
-        self, method: str, url: str, fields: Fields, body: Body
-    ) -> AsyncGenerator["Reply", None]:
-        headers = wire.outgoing(method, url, fields, streams=not isinstance(body, bytes | None))
+    async def _answer(
+        self,
+        method: str,
+        url: str,
+        fields: Fields,
+        body: Body,
+        credentials: Credentials | None,
+        on_interim: OnInterim | None,
+    ) -> "Reply":
+        interim.set(on_interim)
+        if credentials is None:
+            return await self._exchange(method, url, fields, body)
+        proof.check(credentials)
+        fields = http.replaced(fields, "Authorization", proof.basic(credentials))
+        reply = await self._exchange(method, url, fields, body)
+        try:
+            answer = _digest(credentials, reply, method, url, body)
+        except BaseException:
+            reply.close()
+            raise
+        if answer is None:
+            return reply
+        reply.close()
+        fields = http.replaced(fields, "Authorization", answer)
+        return await self._exchange(method, url, fields, body)
+
+    async def _exchange(self, method: str, url: str, fields: Fields, body: Body) -> "Reply":
         target = wire.target(method, url)
+        headers = wire.outgoing(method, fields, streams=not isinstance(body, bytes | None))
         progress = Progress(target.raw_host or url, self._patience)
         try:
             response = await self._request(method, target, headers, body, progress)
         except BaseException:
             progress.close()
             raise
-        try:
-            reply = Reply(response, progress, self.uplink)
-            if flaw := wire.flaw(progress.host, reply.version, reply.status, reply.fields):
-                raise flaw
-            yield reply
-        finally:
-            progress.close()
-            response.close()
+        reply = Reply(response, progress, self.uplink)
+        if flaw := wire.flaw(progress.host, reply.version, reply.status, reply.fields):
+            reply.close()
+            raise flaw
+        return reply
 
     async def _request(
         self,
@@ -181,15 +188,15 @@ class Fetcher:
         if isinstance(body, bytes) and len(body) > _PIECE:
             headers.append(("Content-Length", str(len(body))))
             body = _pieces(body)
+        running.set(progress)
         try:
-            with progress.bounded(Stage.CONNECT):
+            with progress.bounded(Stage.QUEUE):
                 response = await self._session.request(
                     method,
                     target,
                     headers=headers,
                     data=body if isinstance(body, bytes | None) else progress.watched(body),
                     allow_redirects=False,
-                    trace_request_ctx=progress,
                 )
         except (aiohttp.ClientError, OSError) as error:
             raise diagnosis.of_head(error, progress.host) from error
@@ -197,13 +204,32 @@ class Fetcher:
         return response
 
 
+class _Sending(AbstractAsyncContextManager["Reply"]):
+    """A request that is sent when the context is entered."""
+
+    def __init__(self, send: Callable[[], Awaitable["Reply"]]) -> None:
+        self._send = send
+
+    async def __aenter__(self) -> "Reply":
+        self._reply = await self._send()
+        return self._reply
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._reply.close()
+
+
 class Reply:
     """The answer to one request: its head, and the body as an async iterator of chunks.
 
-    `version` is that of HTTP, `peer` the numeric address that was dialled, `received` the bytes
-    of the body so far. Only reading to the end proves that the body is complete: one that stops
-    before its framing says so raises EndedEarly, and one without framing does if the connection
-    broke.
+    `version` is that of HTTP, `peer` the numeric address that was dialled, `length` counts the
+    bytes of the whole body (None where the origin names no number) and `received` those so far.
+    Only reading to the end proves that the body is complete: one that stops before its framing
+    says so raises EndedEarly, and one without framing does if the connection broke.
     """
 
     def __init__(self, response: Response, progress: Progress, uplink: Uplink) -> None:
@@ -216,22 +242,25 @@ class Reply:
         self.version = (major, minor)
         self.peer = response.peer
         self.received = 0
+        length = http.combined(self.fields, "content-length")
+        self.length = int(length) if length and length.isdecimal() else None
         self._uplink = uplink
 
-    @property
-    def length(self) -> int | None:
-        """The bytes that the whole body has; None where the origin names no number."""
-        length = http.combined(self.fields, "content-length")
-        return int(length) if length and length.isdecimal() else None
+    def close(self) -> None:
+        """End the request."""
+        self._progress.close()
+        self._response.close()
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
-        host = self._progress.host
+        host, content = self._progress.host, self._response.content
         try:
-            with self._progress.bounded(Stage.BODY):
-                chunk = await self._response.content.readany()
+            chunk = content.read_nowait()
+            if not chunk and not content.at_eof():
+                with self._progress.bounded(Stage.BODY):
+                    chunk = await content.readany()
         except (aiohttp.ClientError, OSError) as error:
             raise diagnosis.of_body(error, host, self.received, self.length) from error
         if not chunk and self._response.broke_off:
@@ -247,21 +276,6 @@ def _tls_context() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     return context
-
-
-def _tracing() -> aiohttp.TraceConfig:
-    async def note(stage: Stage, _session: object, context: Any, _params: object) -> None:
-        context.trace_request_ctx.enter(stage)
-
-    trace = aiohttp.TraceConfig()
-    trace.on_connection_queued_start.append(partial(note, Stage.QUEUE))
-    trace.on_connection_queued_end.append(partial(note, Stage.CONNECT))
-    trace.on_dns_resolvehost_start.append(partial(note, Stage.LOOKUP))
-    trace.on_dns_resolvehost_end.append(partial(note, Stage.CONNECT))
-    trace.on_connection_create_start.append(partial(note, Stage.CONNECT))
-    trace.on_connection_create_end.append(partial(note, Stage.ANSWER))
-    trace.on_connection_reuseconn.append(partial(note, Stage.ANSWER))
-    return trace
 
 
 async def _pieces(body: bytes) -> AsyncGenerator[bytes, None]:

@@ -1,10 +1,12 @@
 """How long each stage of a request may take, and the clock that ends one."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from math import inf
+from types import TracebackType
+from typing import Self
 
 from tcpnet.proxy.failures import Stage, TimedOut
 
@@ -32,8 +34,8 @@ class Patience:
 class Progress:
     """How far one request has come; `close` it when it is over.
 
-    One timer for the whole request, which looks when it fires: a request has a dozen stages, and
-    nearly none of them takes too long.
+    One timer for the whole request, which looks when it fires: a request has a handful of stages,
+    and nearly none of them takes too long.
     """
 
     def __init__(self, host: str, patience: Patience) -> None:
@@ -44,28 +46,34 @@ class Progress:
         self._timer: asyncio.TimerHandle | None = None
         self._deadline = inf
         self._task: asyncio.Task[object] | None = None
+        self._cancelled = 0
         self._expired = False
 
-    @contextmanager
-    def bounded(self, stage: Stage) -> Iterator[None]:
-        """Raise TimedOut if this stage, or one entered meanwhile, takes too long."""
+    def bounded(self, stage: Stage) -> Self:
+        """Use it in `with`: TimedOut if this stage, or one entered meanwhile, takes too long."""
         task = asyncio.current_task()
         assert task is not None, "only a task can be ended for taking too long"
-        before, self._task, self._expired = task.cancelling(), task, False
+        self._cancelled, self._task, self._expired = task.cancelling(), task, False
         self.enter(stage)
-        try:
-            yield
-        except asyncio.CancelledError as error:
-            if self._expired and task.uncancel() <= before:
-                seconds = self._patience.of(self.stage)
-                raise TimedOut(self.host, self.stage, seconds) from error
-            raise
-        except BaseException:
-            if self._expired:
-                task.uncancel()  # what ended it was told in another way
-            raise
-        finally:
-            self._task, self._deadline = None, inf
+        return self
+
+    def __enter__(self) -> None:
+        """Nothing more: the time runs."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        task, self._task, self._deadline = self._task, None, inf
+        if not self._expired or error is None:
+            return
+        assert task is not None, "only a task can have taken too long"
+        others = task.uncancel() > self._cancelled
+        if isinstance(error, asyncio.CancelledError) and not others:
+            seconds = self._patience.of(self.stage)
+            raise TimedOut(self.host, self.stage, seconds) from error
 
     def enter(self, stage: Stage) -> None:
         """Begin a stage, with all its time before it."""
@@ -110,3 +118,7 @@ class Progress:
         else:
             self._expired = True
             self._task.cancel()
+
+
+running: ContextVar[Progress | None] = ContextVar("running", default=None)
+"""The request that a connection is being found for."""

@@ -10,7 +10,9 @@ from typing import Final, TypeVar
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from tcpnet.proxy.failures import Stage
 from tcpnet.proxy.guard import Forbidden, Guard
+from tcpnet.proxy.patience import running
 from tcpnet.proxy.routes import AddrInfo
 
 T = TypeVar("T")
@@ -48,7 +50,13 @@ class Resolver(AbstractResolver):
         """Return the permitted addresses; raise `Forbidden` if none is, OSError without any."""
         permitted: list[ResolveResult] = []
         refusal = None
-        for kind, _, protocol, _, sockaddr in await self.addresses(host, port, family):
+        progress = running.get()
+        if progress is not None:
+            progress.enter(Stage.LOOKUP)
+        found = await self.addresses(host, port, family)
+        if progress is not None:
+            progress.enter(Stage.CONNECT)
+        for kind, _, protocol, _, sockaddr in found:
             try:
                 self._guard.check(sockaddr[0], sockaddr[1])
             except Forbidden as error:

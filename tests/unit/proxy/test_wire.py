@@ -3,7 +3,7 @@
 import pytest
 
 from tcpnet.proxy.failures import HeadTooLarge, MalformedAnswer, Unsendable
-from tcpnet.proxy.wire import flaw, incoming, outgoing
+from tcpnet.proxy.wire import flaw, incoming, outgoing, target
 from tests.unit.proxy.messages import fields
 
 URL = "https://example.com/"
@@ -13,7 +13,7 @@ def test_fields_of_one_name_get_one_spelling_and_none_is_lost() -> None:
     """Lines stay apart and in order; only the case of the name changes."""
     given = fields(["x-dup: a", "Other: 1", "X-Dup: b", "X-DUP: c"])
 
-    assert outgoing("GET", URL, given, streams=False) == [
+    assert outgoing("GET", given, streams=False) == [
         ("x-dup", "a"),
         ("Other", "1"),
         ("x-dup", "b"),
@@ -31,23 +31,23 @@ def test_what_belongs_to_one_connection_does_not_leave() -> None:
         ]
     )
 
-    assert outgoing("GET", URL, given, streams=False) == [("A", "1")]
+    assert outgoing("GET", given, streams=False) == [("A", "1")]
 
 
 def test_the_length_of_a_body_is_taken_over_only_where_nobody_else_knows_it() -> None:
     """A stream's length is the asker's word; bytes are counted when they are sent."""
     given = fields(["Content-Length: 3"])
 
-    assert outgoing("POST", URL, given, streams=True) == [("Content-Length", "3")]
-    assert outgoing("POST", URL, given, streams=False) == []
+    assert outgoing("POST", given, streams=True) == [("Content-Length", "3")]
+    assert outgoing("POST", given, streams=False) == []
 
 
 def test_letters_beyond_ascii_leave_as_the_bytes_they_came_as() -> None:
     """The sender writes UTF-8: what was UTF-8 is decoded first, so that it is the same again."""
     came = "ü".encode().decode("latin-1")
 
-    assert outgoing("GET", URL, (("X", came),), streams=False) == [("X", "ü")]
-    assert outgoing("GET", URL, (("X", "\xfc"),), streams=False) == [("X", "\xfc")]
+    assert outgoing("GET", (("X", came),), streams=False) == [("X", "ü")]
+    assert outgoing("GET", (("X", "\xfc"),), streams=False) == [("X", "\xfc")]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_nothing_leaves_that_could_be_read_as_a_second_request(
 ) -> None:
     """Method, target, names and values are checked here, since the library checks not all."""
     with pytest.raises(Unsendable):
-        outgoing(method, url, ((name, value),), streams=False)
+        target(method, url), outgoing(method, ((name, value),), streams=False)
 
 
 def test_fields_come_in_as_they_were_sent() -> None:
