@@ -59,12 +59,10 @@ class Departures:
         self._origins = origins
         self._rules = rules
         self._clock = clock
-        self._group = asyncio.TaskGroup()
         self._flights: set[Flight] = set()
         self._joinable: dict[str, list[Flight]] = {}
 
     async def __aenter__(self) -> Self:
-        await self._group.__aenter__()
         return self
 
     async def __aexit__(
@@ -75,8 +73,7 @@ class Departures:
     ) -> None:
         for flight in tuple(self._flights):
             flight.cancel()
-        # Not told of the error: the group would wrap it, and it is none of a task's.
-        await self._group.__aexit__(None, None, None)
+        await self.settled()
 
     def __len__(self) -> int:
         return len(self._flights)
@@ -96,7 +93,7 @@ class Departures:
         self._flights.add(flight)
         if plan.joinable:
             self._joinable.setdefault(request.url, []).append(flight)
-        flight.task = self._group.create_task(self._fly(flight), name=f"fetch {request.url}")
+        flight.task = asyncio.create_task(self._fly(flight))
         flight.task.add_done_callback(lambda _: self._arrived(flight))
         return flight
 

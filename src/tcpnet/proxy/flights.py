@@ -1,14 +1,14 @@
 """Requests on their way to origins, each shared by all who wait for the same answer."""
 
 import asyncio
-from collections.abc import AsyncIterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from tcpnet.proxy.entry import Entry, Fields, Head, PageRequest
 from tcpnet.proxy.failures import FetchError
 from tcpnet.proxy.index import Page
+from tcpnet.proxy.moment import Moment
 from tcpnet.proxy.policy import Forward
 from tcpnet.proxy.writer import Writer
 
@@ -58,9 +58,9 @@ class Flight:
         self.landing: Landing | None = None
         self.failure: Exception | None = None
         self.not_kept: str | None = None
-        self.landed = asyncio.Event()
-        self.left = asyncio.Event()
-        self.over = asyncio.Event()
+        self.landed = Moment()
+        self.left = Moment()
+        self.over = Moment()
         self.outdated = False
         self.needed = False
         self.task: asyncio.Task[None] | None = None
@@ -80,33 +80,32 @@ class Flight:
             return self.failure is None and self.page is page
         return self.landing.writer is not None and self.landing.writer.can_follow()
 
-    @contextmanager
-    def asker(self) -> Iterator[None]:
-        """Count as one who waits or reads; the last to leave ends what is not worth finishing."""
+    def join(self) -> None:
+        """Count as one who waits or reads, until `leave`."""
         self._askers += 1
-        try:
-            yield
-        finally:
-            self._askers -= 1
-            if not self._askers:
-                self._all_left()
+
+    def leave(self) -> None:
+        """Count as one no more; the last to leave ends what is not worth finishing."""
+        self._askers -= 1
+        if not self._askers:
+            self._all_left()
 
     def land(self, landing: Landing) -> None:
         """Show the head to the askers."""
         self.landing = landing
-        self.landed.set()
+        self.landed.come()
 
     def fail(self, error: Exception) -> None:
         """Note why the answer did not come, or broke off."""
         self.failure = error
-        self.landed.set()
+        self.landed.come()
 
     def end(self) -> None:
         """Note that nothing more happens."""
         if self.landing is None and self.failure is None:
             self.failure = Abandoned()
-        self.landed.set()
-        self.over.set()
+        self.landed.come()
+        self.over.come()
 
     def cancel(self) -> None:
         """End the request."""
@@ -115,7 +114,7 @@ class Flight:
             self.task.cancel()
 
     def _all_left(self) -> None:
-        self.left.set()
+        self.left.come()
         if not (self.needed or self._worth_finishing()):
             self.cancel()
 

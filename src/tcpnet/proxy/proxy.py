@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AsyncExitStack, ExitStack, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Final, Self
@@ -135,39 +135,63 @@ class WebProxy:
         """Wait until nothing is on its way any more."""
         await self._parts.departures.settled()
 
-    @asynccontextmanager
-    async def fetch(self, request: PageRequest) -> AsyncGenerator[Answer, None]:
+    def fetch(self, request: PageRequest) -> AbstractAsyncContextManager[Answer]:
         """Answer one request, whose URL is normalised; a redirect is an answer like others.
 
         A HEAD is answered from the cache too, unless it says `Cache-Control: no-cache`.
         Leaving the context ends a fetch that nobody else waits for, unless little of it is
         missing. Raises FetchError, also while the answer is iterated.
         """
-        if passed_here(request.fields, self._parts.departures.pseudonym):
-            raise Looped
-        async with AsyncExitStack() as stack:
-            answer = await _Visit(self._parts, request, stack).answer()
-            self.answered.answers[answer.source] += 1
-            try:
-                yield answer
-            finally:
-                if answer.from_cache:
-                    self.answered.cache_bytes += answer.received
+        return _Visit(self._parts, self.answered, request)
 
 
-class _Visit:
-    """One request until it has its answer; what that needs is held open on `held`."""
+class _Visit(AbstractAsyncContextManager[Answer]):
+    """One request, its answer, and what that answer needs until it is left."""
 
-    def __init__(self, parts: _Parts, request: PageRequest, held: AsyncExitStack) -> None:
+    def __init__(self, parts: _Parts, answered: Answered, request: PageRequest) -> None:
         self._parts = parts
+        self._answered = answered
         self._request = request
-        self._held = held
+        self._answer: Answer | None = None
+        self._held: list[Callable[[], None]] = []
+        self._stored_body: AsyncGenerator[bytes, None] | None = None
         self._asked = index(request.fields)
         self._missed: set[Flight] = set()
         self._alone = False
         self._forwarded_for = "miss"
 
-    async def answer(self) -> Answer:
+    async def __aenter__(self) -> Answer:
+        if passed_here(self._request.fields, self._parts.departures.pseudonym):
+            raise Looped
+        try:
+            self._answer = await self._answered_somehow()
+        except BaseException:
+            self._let_go()
+            raise
+        self._answered.answers[self._answer.source] += 1
+        return self._answer
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        answer = self._answer
+        if answer is not None and answer.from_cache:
+            self._answered.cache_bytes += answer.received
+        try:
+            if self._stored_body is not None:
+                await self._stored_body.aclose()
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Close what was opened, the last first."""
+        while self._held:
+            self._held.pop()()
+
+    async def _answered_somehow(self) -> Answer:
         """Return the answer, however many attempts it takes."""
         while True:
             reader, plan = await self._plan()
@@ -215,7 +239,9 @@ class _Visit:
 
     async def _opened(self, page: Page) -> Reader | None:
         reader = await self._parts.pages.open(page)
-        return self._held.enter_context(reader) if reader else None
+        if reader is not None:
+            self._held.append(reader.close)
+        return reader
 
     async def _forwarded(self, plan: Forward, reader: Reader | None) -> Answer | None:
         """Ask the origin, or wait for its answer to somebody else; None if that is of no use."""
@@ -228,7 +254,8 @@ class _Visit:
         return await self._lead(self._parts.departures.start(self._request, plan, page), reader)
 
     async def _lead(self, flight: Flight, reader: Reader | None) -> Answer:
-        self._held.enter_context(flight.asker())
+        flight.join()
+        self._held.append(flight.leave)
         await flight.landed.wait()
         landing = flight.landing
         if landing is None:
@@ -240,19 +267,19 @@ class _Visit:
             cookies = values(landing.head.fields, "set-cookie")
             answer.fields += tuple(("Set-Cookie", cookie) for cookie in cookies)
             return answer
-        return await self._passed_on(flight, landing, passed_on(landing.head), Source.ORIGIN)
+        return self._passed_on(flight, landing, passed_on(landing.head), Source.ORIGIN)
 
     async def _follow(self, flight: Flight, reader: Reader | None) -> Answer | None:
         if reader:
             reader.close()  # or a thousand who wait would hold a thousand files open
-        with ExitStack() as seat:
-            seat.enter_context(flight.asker())
-            answer = await self._shared(flight, reader.page if reader else None)
-            if answer:
-                self._held.enter_context(seat.pop_all())
-                return answer
-        self._missed.add(flight)
-        return None
+        flight.join()
+        self._held.append(flight.leave)
+        answer = await self._shared(flight, reader.page if reader else None)
+        if answer is None:
+            self._held.remove(flight.leave)
+            flight.leave()
+            self._missed.add(flight)
+        return answer
 
     async def _shared(self, flight: Flight, page: Page | None) -> Answer | None:
         try:
@@ -287,7 +314,7 @@ class _Visit:
         if landing.writer is None or not (flight.failure or landing.writer.can_follow()):
             return None
         age = view(entry, rules).age(now)
-        return await self._passed_on(flight, landing, aged(entry, age, rules), Source.SHARED)
+        return self._passed_on(flight, landing, aged(entry, age, rules), Source.SHARED)
 
     async def _instead(self, flight: Flight, reader: Reader | None) -> Answer:
         """Answer from the store for an origin that was not reached, or raise the reason."""
@@ -318,14 +345,14 @@ class _Visit:
         """Answer with a stored body, under the client's own conditions and range."""
         part = portion(self._request, entry, reader.length, age, self._parts.rules)
         stop = part.start if self._request.method == "HEAD" else part.stop
-        body = await self._closing(_whole(reader.chunks(part.start, stop)))
+        self._stored_body = body = _whole(reader.chunks(part.start, stop))
         length = stop - part.start
         answer = Answer(part.status, part.reason, part.fields, source, body, length, age)
         lifetime = view(entry, self._parts.rules).lifetime_for(self._request.default_lifetime)
         answer.lifetime, answer.forwarded = lifetime, self._forwarded_for
         return answer
 
-    async def _passed_on(
+    def _passed_on(
         self, flight: Flight, landing: Landing, fields: Fields, source: Source
     ) -> Answer:
         head, reply, writer = landing.head, landing.reply, landing.writer
@@ -335,14 +362,12 @@ class _Visit:
         answer.forwarded, answer.is_kept = self._forwarded_for, writer is not None
         if writer is not None:
             try:
-                follower = self._held.enter_context(writer.follow())
+                follower = writer.follow()
             except PageLost as error:
                 raise flight.failure or BrokenOff(str(error)) from error
-            answer.body = await self._closing(_followed(flight, follower, answer))
+            self._held.append(follower.close)
+            answer.body = _Followed(flight, follower, answer)
         return answer
-
-    async def _closing(self, body: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
-        return await self._held.enter_async_context(aclosing(body))
 
     def _refresh(self, entry: Entry, page: Page) -> None:
         """Validate a page that was just served stale, unless that is under way (RFC 5861 §3)."""
@@ -355,18 +380,24 @@ class _Visit:
         flight.needed = True
 
 
-async def _followed(
-    flight: Flight, follower: Follower, answer: Answer
-) -> AsyncGenerator[bytes, None]:
-    """Yield a body that is on its way into the store."""
-    try:
-        async for chunk in follower:
-            yield chunk
-    except PageLost as error:
-        raise flight.failure or BrokenOff(str(error)) from error
-    # Not before the page is stored: the next request is to find it.
-    await flight.over.wait()
-    answer.not_stored = flight.not_kept
+class _Followed(AsyncIterator[bytes]):
+    """A body that is on its way into the store."""
+
+    def __init__(self, flight: Flight, follower: Follower, answer: Answer) -> None:
+        self._flight = flight
+        self._follower = follower
+        self._answer = answer
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await anext(self._follower)
+        except PageLost as error:
+            raise self._flight.failure or BrokenOff(str(error)) from error
+        except StopAsyncIteration:
+            # Not before the page is stored: the next request is to find it.
+            await self._flight.over.wait()
+            self._answer.not_stored = self._flight.not_kept
+            raise
 
 
 async def _whole(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:

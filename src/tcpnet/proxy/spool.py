@@ -12,6 +12,7 @@ from tcpnet.errors import TcpnetError
 from tcpnet.proxy import pickles
 from tcpnet.proxy.files import ChunkFile, PartFile
 from tcpnet.proxy.heads import DamagedPage
+from tcpnet.proxy.moment import Moment
 from tcpnet.proxy.pickles import CHUNK
 
 WINDOW: Final = 16
@@ -71,8 +72,8 @@ class Spool:
         self._tail = bytearray()
         self._latest = b""
         self._readers: set[Follower] = set()
-        self._news = asyncio.Event()
-        self._moved = asyncio.Event()
+        self._news: Moment | None = None
+        self._moved: Moment | None = None
         self._unwanted = False
 
     @property
@@ -149,6 +150,7 @@ class Spool:
 
     async def news(self) -> None:
         """Wait until something was written, or the end came."""
+        self._news = self._news or Moment()
         await self._news.wait()
 
     async def off_loop(self, call: Callable[..., bytes], *arguments: object) -> bytes:
@@ -157,13 +159,14 @@ class Spool:
 
     def moved(self) -> None:
         """Note that a reader moved on."""
-        self._moved.set()
+        if self._moved is not None:
+            self._moved.come()
 
     def leave(self, reader: "Follower") -> None:
         """Let a reader go."""
         if reader in self._readers:
             self._readers.remove(reader)
-            self._moved.set()
+            self.moved()
             if self._unwanted and not self._readers:
                 self._discard()
 
@@ -202,7 +205,7 @@ class Spool:
         """Wait until every reader has left the oldest chunk in memory."""
         end = (self._first + 1) * CHUNK
         while late := [reader for reader in self._readers if reader.position < end]:
-            self._moved.clear()
+            self._moved = Moment()
             others_wait = len(late) < len(self._readers)
             try:
                 async with asyncio.timeout(PATIENCE if others_wait else None):
@@ -212,8 +215,9 @@ class Spool:
                     reader.cut_off()
 
     def _tell(self) -> None:
-        news, self._news = self._news, asyncio.Event()
-        news.set()
+        if self._news is not None:
+            self._news.come()
+            self._news = None
 
     def _discard(self) -> None:
         self.release()
