@@ -115,12 +115,11 @@ class Departures:
                 _report(flight, error)
 
     async def _attempt(self, flight: Flight, plan: Forward) -> bool:
-        request = outbound(flight.request, plan, self.pseudonym)
-        requested_at = self._clock()
+        request, requested_at = flight.request, self._clock()
         sending = self._origins.send(
             request.method,
             request.url,
-            request.fields,
+            outbound(request, plan, self.pseudonym),
             request.body,
             credentials=request.credentials,
             on_interim=request.on_interim,
@@ -131,7 +130,7 @@ class Departures:
             if plan.conditions and plan.entry is not None and head.status == 304:
                 return await self._confirm(flight, plan.entry, head, reply)
             if request.method == "HEAD":
-                await self._freshen_by_head(flight.request, head)
+                await self._freshen_by_head(request, head)
             await self._receive(flight, head, reply)
         return True
 

@@ -3,14 +3,15 @@
 from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 Fields = tuple[tuple[str, str], ...]
 """Field names and values as received (latin-1 text): order, case and duplicates are kept."""
 
 OnInterim = Callable[[int, str, Fields], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A stored response without its body.
 
     `url` is normalised (`urls.normalised`). `vary` holds the request fields that selected the
@@ -27,8 +28,7 @@ class Entry:
     received_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """Status line and fields of a response from an origin, with its times in UTC seconds."""
 
     status: int
@@ -46,8 +46,7 @@ class Credentials:
     password: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class PageRequest:
+class PageRequest(Struct, frozen=True):
     """What one asker wants fetched: `method` in upper case, `url` as `urls.normalised` spells it.
 
     An OPTIONS about a whole site has not even the `/` of a path.

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterable
-from dataclasses import dataclass
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 from tcpnet.proxy.entry import Entry, Fields, Head, PageRequest
 from tcpnet.proxy.failures import FetchError
@@ -29,8 +30,7 @@ class OriginReply(AsyncIterable[bytes], Protocol):
         """Bytes of the whole body, None where the origin names no number."""
 
 
-@dataclass(frozen=True, slots=True)
-class Landing:
+class Landing(Struct, frozen=True, eq=False):
     """The head that has come, and how its body can be had.
 
     Either `writer` takes the body, and everybody may follow it; or `page` was confirmed, and

@@ -1,6 +1,5 @@
 """What goes on to an origin: whose address it learns, and this hub's mark (RFC 9110 §7.6)."""
 
-from dataclasses import replace
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
@@ -24,15 +23,15 @@ _UNKEYED: Final = frozenset(
 )
 
 
-def outbound(request: PageRequest, forward: Forward, pseudonym: str) -> PageRequest:
-    """Return the request as the origin sees it.
+def outbound(request: PageRequest, forward: Forward, pseudonym: str) -> Fields:
+    """Return the fields that the origin sees.
 
-    It names the client only where `request.client` is set; Via holds the pseudonym.
+    They name the client only where `request.client` is set; Via holds the pseudonym.
     """
     replacing = forward.conditions or forward.joinable
     dropped = _UNKEYED | CONDITIONAL if replacing else _UNKEYED
     fields = without(end_to_end(request.fields), dropped) + forward.conditions
-    return replace(request, fields=_signed(fields, request.client, pseudonym))
+    return _signed(fields, request.client, pseudonym)
 
 
 def passed_here(fields: Fields, pseudonym: str) -> bool:

@@ -7,6 +7,8 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
+from msgspec import Struct
+
 from tcpnet.proxy.entry import Entry, Fields
 
 MAX_VARIANTS: Final = 32
@@ -141,8 +143,7 @@ class Index:
         self.size -= page.size
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True, eq=False):
     """A whole page in memory; `size` is that of its file, in bytes."""
 
     entry: Entry

@@ -5,9 +5,11 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Self
+
+from msgspec.structs import replace
 
 from tcpnet.proxy.answers import Answer, Source
 from tcpnet.proxy.departures import Departures, Origins

@@ -1,10 +1,11 @@
 """Where a redirect leads: which request is to follow which answer."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlsplit
 
+from msgspec.structs import replace
 from yarl import URL
 
 from tcpnet.errors import UserError

@@ -1,9 +1,10 @@
 """What may be kept of a response (RFC 9111 §3), and what later responses do to it (§4.3, §4.4)."""
 
-from dataclasses import replace
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Final
+
+from msgspec.structs import replace
 
 from tcpnet.proxy.dates import http_date_text
 from tcpnet.proxy.directives import field_names

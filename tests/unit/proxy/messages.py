@@ -1,8 +1,9 @@
 """Short spellings of requests, response heads and stored responses for tests of the cache."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from tcpnet.proxy.dates import http_date_text
 from tcpnet.proxy.entry import Credentials, Entry, Fields, Head, PageRequest
@@ -24,7 +25,7 @@ def fields(lines: Sequence[str]) -> Fields:
 
 def ask(*lines: str, method: str = "GET", url: str = URL, **rest: object) -> PageRequest:
     """Return a request with these field lines."""
-    return replace(PageRequest(method, url, fields(lines)), **rest)  # type: ignore[arg-type]
+    return replace(PageRequest(method, url, fields(lines)), **rest)
 
 
 def head(*lines: str, status: int = 200, at: float = NOW, took: float = 0.0) -> Head:

@@ -1,11 +1,12 @@
 """Heads of requests, read strictly: what two programs could read in two ways is refused."""
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
+
 from tcpnet.proxy.entry import Fields
-from tcpnet.proxy.fields import index
+from tcpnet.proxy.fields import index, values
 from tcpnet.proxy.port.refusals import Malformed
 
 MAX_HEAD: Final = 32 * 1024
@@ -25,8 +26,7 @@ _REQUEST_LINE: Final = re.compile(rb"%b ([^ ]++) HTTP/([0-9])\.[0-9]" % _TOKEN)
 _FIELD_NAME: Final = re.compile(_TOKEN)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RequestHead:
+class RequestHead(Struct, frozen=True, eq=False):
     """One request without its body: `target` as it was written, `asked` its fields indexed."""
 
     method: str
@@ -112,7 +112,7 @@ def _judge_fields(lines: list[bytes]) -> None:
 
 
 def _check_host(head: RequestHead) -> None:
-    count = sum(name.lower() == "host" for name, _ in head.fields)
+    count = len(values(head.fields, "host"))
     if count > 1 or (head.is_1_1 and not count):
         raise Malformed("A request has exactly one Host field.")
 

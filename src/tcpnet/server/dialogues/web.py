@@ -1,6 +1,6 @@
 """The web proxy's menu: its switches, and requests for pages."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlencode, urlsplit
@@ -128,14 +128,16 @@ async def _request(session: Session, community: Community, switches: Switches) -
         default_lifetime=community.settings.cache.default_lifetime,
     )
     if target.method == "HEAD":
-        request = replace(request, fields=(*_FIELDS, _FROM_THE_SITE))
+        request = msgspec.structs.replace(request, fields=(*_FIELDS, _FROM_THE_SITE))
         await _head(session, community, request, switches)
         return
     if switches.authentication:
-        request = replace(request, credentials=await _credentials(session, target.url))
+        request = msgspec.structs.replace(
+            request, credentials=await _credentials(session, target.url)
+        )
     if target.method == "POST":
         body = await _form(session)
-        request = replace(request, body=body, fields=(*_FIELDS, _FORM))
+        request = msgspec.structs.replace(request, body=body, fields=(*_FIELDS, _FORM))
     await _fetched(session, community, request, switches)
 
 
