@@ -1,4 +1,4 @@
-"""Where others on the network find this machine."""
+"""Where others on the network find this machine, and who is its neighbour."""
 
 import ipaddress
 from collections.abc import Iterator
@@ -14,9 +14,16 @@ def reachable(host: str) -> Iterator[str]:
     if not listening.is_unspecified:
         yield host
         return
+    for number in own():
+        address = ipaddress.ip_address(number)
+        usable = not (address.is_loopback or address.is_link_local)
+        if usable and address.version == listening.version:
+            yield number
+
+
+def own() -> Iterator[str]:
+    """All addresses of this machine, in numbers."""
     for adapter in ifaddr.get_adapters():
         for entry in adapter.ips:
-            address = ipaddress.ip_address(entry.ip if isinstance(entry.ip, str) else entry.ip[0])
-            usable = not (address.is_loopback or address.is_link_local)
-            if usable and address.version == listening.version:
-                yield str(address)
+            number = entry.ip if isinstance(entry.ip, str) else entry.ip[0]
+            yield str(ipaddress.ip_address(number))

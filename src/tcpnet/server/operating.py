@@ -15,6 +15,8 @@ from tcpnet.chat.accounts import Claim
 from tcpnet.chat.bans import Ban, Bans
 from tcpnet.chat.rooms import MAX_LINE
 from tcpnet.errors import UserError
+from tcpnet.net import reach
+from tcpnet.net.limits import household
 from tcpnet.protocol.items import Bye
 from tcpnet.proxy import urls
 from tcpnet.proxy.index import Page
@@ -61,8 +63,7 @@ class Operating:
             case orders.AddBan():
                 return await self._ban(order)
             case orders.LiftBan():
-                ban = await self.bans.lift(order.who)
-                return Outcome(f"{ban.who} is no longer banned.")
+                return await self._unban(order)
             case orders.ListBans():
                 return self._listed_bans()
             case orders.Release():
@@ -100,12 +101,23 @@ class Operating:
         who = order.who.strip()
         if who.isdecimal():  # an id, as no name and no address has only digits
             who = (await self.community.accounts.find(who)).name
-        ban = await self.bans.add(who, reason=order.reason, seconds=order.seconds)
+        meant = _meant(who)
+        ban = await self.bans.add(meant, reason=order.reason, seconds=order.seconds)
         kept_out = [s for s in self.community.sessions.values() if self._is_banned(s)]
         for session in kept_out:
             session.dismiss(Bye(reason=str(ban), kind="refused"))
         ended = f" ({_counted(len(kept_out), 'session', 'sessions')} ended)" if kept_out else ""
-        return Outcome(f"{ban}{ended}.")
+        roams = f" Its owner can roam this network: {who}/128 bans one address." * (meant != who)
+        return Outcome(f"{ban}{ended}.{roams}")
+
+    async def _unban(self, order: orders.LiftBan) -> Outcome:
+        try:
+            ban = await self.bans.lift(order.who)
+        except UserError:
+            if (meant := _meant(order.who.strip())) == order.who.strip():
+                raise
+            ban = await self.bans.lift(meant)
+        return Outcome(f"{ban.who} is no longer banned.")
 
     def _is_banned(self, session: Session) -> bool:
         return bool(
@@ -181,6 +193,14 @@ class Operating:
         if not (removed := self.pages.remove_url(url)):
             raise UserError(f"{url} is not kept.")
         return Outcome(f"{url} is forgotten ({_counted(removed, 'variant', 'variants')}).")
+
+
+def _meant(who: str) -> str:
+    """What is banned with an address: what limits count as one, `net.limits.household`."""
+    if ":" not in who or "/" in who:  # no name has a colon
+        return who
+    near = any(household(who, own) == who for own in reach.own())
+    return who if near else household(who)
 
 
 def _place(session: Session) -> Row:

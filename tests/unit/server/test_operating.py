@@ -18,6 +18,9 @@ from tcpnet.server.orders import Cell, Order
 from tests.hub import Person, Town, town
 from tests.unit.proxy.pages import SECRET, a_body, an_entry, store
 
+NEAR = "2001:db8:0:1::1"
+"""An address of the hub's own machine, as far as these tests are concerned."""
+
 
 @dataclass
 class Desk:
@@ -139,6 +142,40 @@ async def test_a_banned_name_is_sent_away_at_once(desk: Desk) -> None:
     ]
     assert await desk.says(orders.LiftBan("NINA")) == "Nina is no longer banned."
     assert await desk.says(orders.ListBans()) == "0 bans."
+
+
+@pytest.mark.parametrize(
+    ("who", "banned", "roams"),
+    [
+        ("2001:db8:0:2::7", "2001:db8:0:2::/64", True),
+        ("2001:db8:0:2::7/128", "2001:db8:0:2::7", False),
+        ("2001:db8::/32", "2001:db8::/32", False),
+        ("2001:db8:0:1::7", "2001:db8:0:1::7", False),
+        ("fe80::7", "fe80::7", False),
+        ("192.0.2.7", "192.0.2.7", False),
+        ("Eve", "Eve", False),
+    ],
+)
+async def test_a_ban_of_an_address_is_of_what_limits_count_as_one(
+    desk: Desk, who: str, banned: str, roams: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And is lifted by the same words; neighbours of the hub share a network with it."""
+    monkeypatch.setattr("tcpnet.net.reach.own", lambda: iter(["192.0.2.1", NEAR]))
+
+    message = await desk.says(orders.AddBan(who))
+    lifted = await desk.says(orders.LiftBan(who))
+
+    assert message.startswith(f"{banned} is banned from this hub.")
+    assert (f"{who}/128 bans one address" in message) is roams
+    assert lifted == f"{banned} is no longer banned."
+
+
+async def test_a_name_is_banned_before_anybody_has_it(desk: Desk) -> None:
+    """So an operator keeps one that could be taken for his."""
+    await desk.says(orders.AddBan("Operator"))
+
+    assert desk.bans.of_name("0perator")
+    assert desk.bans.of_name("OPERATOR")
 
 
 async def test_a_ban_of_nobody_there_ends_no_session(desk: Desk) -> None:
