@@ -1,6 +1,7 @@
 """What a hub is deployed with: the unit for systemd, the container's recipe."""
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 
 from tcpnet.cli import systemd
 from tcpnet.cli.server import main
-from tcpnet.config import Settings, from_environment, merge
+from tcpnet.config import Settings, from_environment, from_flags, merge
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text("utf-8")
@@ -67,6 +68,33 @@ def test_a_folder_that_the_settings_name_is_the_hubs(
     printed = capsys.readouterr().out
     assert re.findall("^ReadWritePaths=(.*)$", printed, re.MULTILINE) == ["/mnt/big/tcpnet"]
     assert "Environment=" not in printed
+
+
+def test_what_was_typed_is_written_into_the_unit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the hub that systemd starts would be another one than was asked for."""
+    monkeypatch.chdir(tmp_path)
+    typed = ["--host", "0.0.0.0", "--data-dir", "my data", "--set", "menu.hidden=4,6"]
+
+    status = main([*typed, "systemd"])
+
+    printed = capsys.readouterr().out
+    [command] = re.findall(r"^ExecStart=(.+)$", printed, re.MULTILINE)
+    words = shlex.split(command)[1:]
+    settings, _ = merge([from_flags(words[1::2])])
+    assert (status, set(words[::2])) == (0, {"--set"})
+    assert (settings.server.host, settings.menu.hidden) == ("0.0.0.0", (4, 6))
+    assert settings.server.data_dir == str(tmp_path / "my data")
+    assert f"ReadWritePaths='{tmp_path / 'my data'}'\n" in printed
+    assert "Environment=TCPNET_SERVER_CACHE_DIR=/var/cache/tcpnet\n" in printed
+
+
+def test_what_a_unit_cannot_hold_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """In a sentence that says where it can stand."""
+    assert main(["--set", "server.motd=one\ntwo", "systemd"]) == 2
+
+    assert "server.motd has line breaks" in capsys.readouterr().err
 
 
 def test_every_variable_of_the_container_is_a_setting() -> None:

@@ -4,10 +4,12 @@ import shlex
 import shutil
 import sys
 from argparse import Namespace
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
+
+from tcpnet.errors import ConfigError
 
 if TYPE_CHECKING:
     from tcpnet.config import Settings
@@ -20,17 +22,47 @@ _FOLDERS: Final = {
 }
 """Where systemd makes folders for the hub, unless its settings name others."""
 
+_PATHS: Final = (*_FOLDERS, "tls_cert", "tls_key")
 
-def run(given: Namespace, settings: "Settings", named: Collection[str]) -> int:
+
+def run(given: Namespace, settings: "Settings", origins: Mapping[str, str]) -> int:
     """Print the unit, for this installation and these settings; the exit status.
 
-    `named`: the settings that are no defaults, as `server.data_dir`.
+    `origins`: where those that are no defaults came from, by names as `server.data_dir`. What is
+    not in the settings file is written into the unit. Raises ConfigError for what cannot be.
     """
     command = [str(_program())]
     if given.config:
         command += ["--config", str(given.config.absolute())]
-    print(unit(command, "\n".join(_folders(settings, named))), end="")
+    typed = [name for name, origin in origins.items() if origin != str(given.config)]
+    settings = _rooted(settings, typed)
+    for name in typed:
+        command += ["--set", f"{name}={_value(settings, name)}"]
+    print(unit(command, "\n".join(_folders(settings, origins))), end="")
     return 0
+
+
+def _rooted(settings: "Settings", typed: Collection[str]) -> "Settings":
+    """The settings with paths that do not depend on where they were typed."""
+    from msgspec.structs import replace
+
+    paths = {
+        key: str(Path(path).absolute())
+        for key in _PATHS
+        if f"server.{key}" in typed and (path := getattr(settings.server, key))
+    }
+    return replace(settings, server=replace(settings.server, **paths))
+
+
+def _value(settings: "Settings", name: str) -> str:
+    import msgspec
+
+    section, _, key = name.partition(".")
+    value = getattr(getattr(settings, section), key)
+    words = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    if not words.isprintable():
+        raise ConfigError(f"{name} has line breaks or the like: put it into a file (--config)")
+    return words
 
 
 def unit(command: list[str], folders: str) -> str:
