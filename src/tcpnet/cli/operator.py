@@ -10,7 +10,7 @@ import re
 import socket
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from io import TextIOWrapper
 from itertools import chain
@@ -52,16 +52,20 @@ class NotRunning(TcpnetError):
         )
 
 
-def add_commands(parser: argparse.ArgumentParser) -> None:
-    """Let `tcpnet-server` take the operator's commands."""
+def add_commands(
+    parser: argparse.ArgumentParser, add_settings: Callable[[argparse.ArgumentParser], None]
+) -> None:
+    """Let `tcpnet-server` take the operator's commands; `add_settings` those of a hub."""
     commands = parser.add_subparsers(
         dest="command", metavar="[COMMAND]", title="commands for the operator of a hub"
     )
 
-    def command(name: str, words: str) -> argparse.ArgumentParser:
+    def command(
+        name: str, words: str, parent: argparse.ArgumentParser | None = None
+    ) -> argparse.ArgumentParser:
         return commands.add_parser(
             name,
-            parents=[_common()],
+            parents=[parent or _common()],
             help=words,
             description=f"{words[0].upper()}{words[1:]}.",
             epilog=STATUSES,
@@ -93,8 +97,11 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     saved.add_argument("file", metavar="FILE", type=Path)
     restored = command("restore", "go back to a backup; the hub must be stopped")
     restored.add_argument("file", metavar="FILE", type=Path)
-    doctor.add_options(command("doctor", "find what may keep a hub from running well"))
-    command("systemd", "print a unit that lets systemd run a hub")
+    whole = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    add_settings(whole)
+    command("systemd", "print a unit that lets systemd run a hub", whole)
+    whole.add_argument("--json", action="store_true", help="one JSON object a row")
+    doctor.add_options(command("doctor", "find what may keep a hub from running well", whole))
     cache = command("cache", "list or forget the web pages that a hub keeps")
     actions = cache.add_subparsers(dest="action", metavar="list|purge", required=True)
     actions.add_parser("list", parents=[_common()], help="all pages, the last used first")

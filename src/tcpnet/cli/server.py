@@ -49,7 +49,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> "ArgumentParser":
     import argparse
-    from pathlib import Path
 
     from tcpnet.cli import operator
 
@@ -60,6 +59,20 @@ def _parser() -> "ArgumentParser":
         epilog=operator.STATUSES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    _add_settings(parser)
+    parser.add_argument("--print-config", action="store_true", help="show the settings and end")
+    parser.add_argument("-V", "--version", action="version", version=f"tcpnet {__version__}")
+    operator.add_commands(parser, lambda command: _add_settings(command, "_behind"))
+    return parser
+
+
+def _add_settings(parser: "ArgumentParser", where: str = "") -> None:
+    """Let settings be given to a hub, or to a command about one.
+
+    `where` keeps apart what may be given both before a command and behind it.
+    """
+    from pathlib import Path
+
     parser.add_argument("--host", help="address to listen at (127.0.0.1; 0.0.0.0 for the LAN)")
     parser.add_argument("--port", type=int, help="port to listen at (12005; 0 takes a free one)")
     parser.add_argument("--data-dir", metavar="DIR", help="where accounts, mail and rooms are kept")
@@ -74,6 +87,7 @@ def _parser() -> "ArgumentParser":
     )
     parser.add_argument(
         "--proxy-allow",
+        dest=f"proxy_allow{where}",
         metavar="CIDR",
         action="append",
         help="a network inside which pages may be fetched, such as 192.168.1.0/24",
@@ -88,12 +102,12 @@ def _parser() -> "ArgumentParser":
     )
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"))
     parser.add_argument(
-        "--set", metavar="SECTION.KEY=VALUE", action="append", default=[], help="any other setting"
+        "--set",
+        dest=f"set{where}",
+        metavar="SECTION.KEY=VALUE",
+        action="append",
+        help="any other setting",
     )
-    parser.add_argument("--print-config", action="store_true", help="show the settings and end")
-    parser.add_argument("-V", "--version", action="version", version=f"tcpnet {__version__}")
-    operator.add_commands(parser)
-    return parser
 
 
 def _run(options: "Namespace") -> int:
@@ -124,9 +138,15 @@ def _sources(options: "Namespace") -> Iterator["Source"]:
             yield config.Source(f"--{flag.replace('_', '-')}", {section: {key: value}})
     if options.ephemeral:
         yield config.Source("--ephemeral", {"server": {"ephemeral": True}})
-    if options.proxy_allow:
-        yield config.Source("--proxy-allow", {"proxy": {"allow": options.proxy_allow}})
-    yield config.from_flags(options.set)
+    if allowed := _given(options, "proxy_allow"):
+        yield config.Source("--proxy-allow", {"proxy": {"allow": allowed}})
+    yield config.from_flags(_given(options, "set"))
+
+
+def _given(options: "Namespace", name: str) -> list[str]:
+    """What was given before a command, and behind it."""
+    behind: list[str] = getattr(options, f"{name}_behind", None) or []
+    return [*(getattr(options, name) or []), *behind]
 
 
 def _serve(settings: "Settings") -> int:

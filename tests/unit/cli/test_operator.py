@@ -2,14 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 
 import pytest
 
 from tcpnet.cli import operator
 from tcpnet.cli.server import main
-from tcpnet.errors import UserError
+from tcpnet.config import Settings, Source, merge
+from tcpnet.errors import ConfigError, UserError
 from tcpnet.server.control import listening
 from tcpnet.server.orders import (
     AddBan,
@@ -162,6 +163,30 @@ def test_a_time_that_is_none_is_refused(typed: str, capsys: pytest.CaptureFixtur
 
     assert ended.value.code == 2
     assert "the form is 90m, 12h or 7d" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["doctor", "systemd"])
+def test_settings_stand_before_or_behind_a_command_about_a_hub(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is given twice is added up, or else the later word holds."""
+    read: list[Settings] = []
+
+    def note(sources: Iterable[Source]) -> tuple[Settings, dict[str, str]]:
+        read.append(merge(sources)[0])
+        raise ConfigError("for the test")
+
+    monkeypatch.setattr("tcpnet.config.merge", note)
+    before = ["--port", "1", "--host", "192.0.2.1", "--set", "rooms.max_rooms=5"]
+    behind = ["--port", "2", "--data-dir", str(tmp_path), "--set", "rooms.keep_days=6"]
+
+    status = main([*before, command, *behind])
+
+    [settings] = read
+    assert status == 2
+    assert (settings.server.port, settings.server.host) == (2, "192.0.2.1")
+    assert settings.server.data_dir == str(tmp_path)
+    assert (settings.rooms.max_rooms, settings.rooms.keep_days) == (5, 6)
 
 
 @pytest.mark.parametrize("folder", ["data", "far/away/data", "."])
