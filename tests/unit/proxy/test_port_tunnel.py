@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tcpnet.proxy.port.service import Patience
+from tcpnet.proxy.port.splice import Splice
 from tests.unit.proxy.ports import Client, Stand, standing
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -123,6 +124,58 @@ async def test_who_reads_slowly_makes_the_sender_wait(stand: Stand) -> None:
                 await asyncio.sleep(0)
 
         assert sent < 32 * 1024 * 1024
+
+
+MUCH = 24 * 1024 * 1024
+
+
+async def test_a_tunnel_that_carries_much_loses_nothing(stand: Stand) -> None:
+    """Both ways at once, beyond where the kernel is asked to carry the rest, and metered."""
+    sent = bytes(range(256)) * (MUCH // 256)
+
+    async with far_end(echo) as port:
+        client = await tunnelled(stand, port)
+
+        async def say() -> None:
+            for start in range(0, MUCH, 65536):
+                await client.say(sent[start : start + 65536])
+            client.half_close()
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(say())
+            came = tasks.create_task(client.gone())
+
+    assert came.result() == sent
+    assert stand.service.counters.tunnel_bytes == 2 * MUCH
+
+
+async def test_a_tunnel_goes_on_where_the_kernel_carries_nothing(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on other systems, or where no descriptor is left."""
+    monkeypatch.setattr(Splice, "begun", lambda *_: None)
+
+    await test_a_tunnel_that_carries_much_loses_nothing(stand)
+
+
+async def test_who_takes_much_and_leaves_ends_the_tunnel(stand: Stand) -> None:
+    """The other end hears of it, also where the kernel carries what it says."""
+    left = asyncio.Event()
+
+    async def pour(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                writer.write(bytes(65536))
+                await writer.drain()
+        except ConnectionError:
+            left.set()
+
+    async with far_end(pour) as port:
+        client = await tunnelled(stand, port)
+        await client.reader.readexactly(MUCH)
+        client.abort()
+
+        await asyncio.wait_for(left.wait(), 20)
 
 
 async def test_a_silent_tunnel_ends(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import socket
 from typing import Final, cast
 
 from tcpnet.proxy.port.service import Counters, Service
+from tcpnet.proxy.port.splice import Splice
 
 ESTABLISHED: Final = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
@@ -14,6 +15,10 @@ _HIGH_WATER: Final = 512 * 1024
 _SMALL: Final = 16 * 1024
 _LARGE: Final = 256 * 1024
 """Bytes heard at once: most tunnels are idle, and a few carry all; the buffer grows with use."""
+
+
+_MUCH: Final = 4 * 1024 * 1024
+"""Bytes after which the kernel is asked to carry the rest: four descriptors are worth it."""
 
 
 class Tunnel:
@@ -45,7 +50,7 @@ class Tunnel:
             pass  # what was said last, one end never took
         finally:
             for end in (near, far):
-                end.transport.abort()
+                end.abort()
 
     async def _idle(self) -> None:
         """Wait until both have said all, or neither has said anything for too long."""
@@ -69,6 +74,9 @@ class _End(asyncio.BufferedProtocol):
         self.heard = 0
         self._counters = counters
         self._buffer = bytearray(_SMALL)
+        self._carries_much = False
+        self._has_tried = False
+        self._splice: Splice | None = None
         self.silent = asyncio.Event()
         self.lost = asyncio.Event()
 
@@ -100,6 +108,12 @@ class _End(asyncio.BufferedProtocol):
             self._buffer = bytearray(wanted)
         elif self._peer.transport.get_write_buffer_size():
             self._buffer = bytearray(wanted)  # the transport may still hold the one before
+        if self.heard >= _MUCH and not (self._carries_much or self._peer.transport.is_closing()):
+            self._carries_much = True
+            # What was said must have left before the kernel says the rest behind it.
+            self._peer.transport.set_write_buffer_limits(high=0)
+            if not self._peer.transport.get_write_buffer_size():
+                self._go_on()
 
     def _room_for(self, size: int) -> int:
         """The room for what comes next, where so much came now."""
@@ -110,9 +124,14 @@ class _End(asyncio.BufferedProtocol):
 
     def forward(self, data: bytes | memoryview) -> None:
         """Let the other end say these bytes."""
-        self.heard += len(data)
-        self._counters.tunnel_bytes += len(data)
+        self._count(len(data))
         self._peer.transport.write(data)
+
+    def abort(self) -> None:
+        """End at once."""
+        if self._splice is not None:
+            self._splice.close()  # or its descriptor would hold the connection open
+        self.transport.abort()
 
     def eof_received(self) -> bool:
         """Pass on that this end has said all; it may still hear."""
@@ -123,6 +142,9 @@ class _End(asyncio.BufferedProtocol):
 
     def connection_lost(self, _: Exception | None) -> None:
         """End both directions: nobody hears the other any more."""
+        for splice in (self._splice, self._peer._splice):
+            if splice is not None:
+                splice.close()
         self.lost.set()
         self.silent.set()
         self._peer.silent.set()
@@ -135,4 +157,32 @@ class _End(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         """Let the other end go on."""
         if not self._peer.transport.is_closing():
-            self._peer.transport.resume_reading()
+            self._peer._go_on()
+
+    def _count(self, size: int) -> None:
+        self.heard += size
+        self._counters.tunnel_bytes += size
+
+    def _go_on(self) -> None:
+        """Hear again; where much comes, let the kernel carry it, if it can."""
+        if self._carries_much and not self._has_tried:
+            self._has_tried = True
+            self.transport.pause_reading()
+            source, sink = _descriptor(self.transport), _descriptor(self._peer.transport)
+            self._splice = Splice.begun(source, sink, self._count, self._spliced)
+            if self._splice is not None:
+                return
+            self._peer.transport.set_write_buffer_limits(high=_HIGH_WATER)
+        self.transport.resume_reading()
+
+    def _spliced(self, error: OSError | None) -> None:
+        """Take the end of what the kernel carried for the end of what came."""
+        if error is None:
+            self.eof_received()
+        else:
+            self.transport.abort()
+
+
+def _descriptor(transport: asyncio.Transport) -> int:
+    number: int = transport.get_extra_info("socket").fileno()
+    return number
