@@ -14,6 +14,8 @@ FLUSHING: Final = 1.0
 """Seconds that the end waits for whoever reads the log."""
 
 _AT_A_TIME: Final = 1000  # lines, beside those that wait
+# Seconds: woken for each line, the thread would take the interpreter from the event loop each time.
+_GATHERED: Final = 0.01
 _REFUSED: Final = 0.1  # seconds until a descriptor that takes nothing for now is tried again
 
 
@@ -74,6 +76,8 @@ class Outlet(Handler):
     def _write(self) -> None:
         while True:
             taken = [self._waiting.get()]
+            if isinstance(taken[0], bytes):
+                time.sleep(_GATHERED)
             more = min(self._waiting.qsize(), _AT_A_TIME)
             taken += [self._waiting.get() for _ in range(more)]
             _write_all(
