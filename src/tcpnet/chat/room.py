@@ -69,7 +69,11 @@ class Room:
     """In the order in which they came; `add` and `remove` change them."""
     _by_account: dict[str, list[Seat]] = field(default_factory=dict)
     last_seq: int = 0
+    gathers_until: float = 0.0
+    """The moment, of the event loop's clock, from which comings and goings are told at once."""
     closed: bool = False
+    _gathered: list[bytes] = field(default_factory=list)
+    _ahead: dict[Seat, int] = field(default_factory=dict)  # who need not hear the first so many
 
     @property
     def id(self) -> str:
@@ -134,14 +138,48 @@ class Room:
         """How many are there whom nobody asked to go."""
         return len({seat.account.key for seat in self.seats if not seat.removed})
 
+    def go_live(self, seat: Seat) -> None:
+        """Give a seat all that happens from now on, and nothing that happened before."""
+        seat.live = not seat.away
+        if self._gathered:
+            self._ahead[seat] = len(self._gathered)
+
+    def gather(self, encoded: bytes, own: Seat | None) -> int:
+        """Keep a frame until `tell_gathered`; how many there are.
+
+        `own` is who is meant: he gets it at once.
+        """
+        self._gathered.append(encoded)
+        if own is not None and own.live:
+            self._tell(own, self._ahead.get(own, 0))
+            self._ahead[own] = len(self._gathered)
+        return len(self._gathered)
+
+    def tell_gathered(self) -> None:
+        """Hand over what was gathered, in one piece for each seat."""
+        if not self._gathered:
+            return
+        whole = b"".join(self._gathered)
+        for seat in self.seats:
+            if not seat.live:
+                continue
+            if seat in self._ahead:
+                self._tell(seat, self._ahead[seat])
+            elif not seat.reader.push_now(whole, len(self._gathered)):
+                self._lags(seat)
+        self._gathered.clear()
+        self._ahead.clear()
+
     def push(self, encoded: bytes) -> None:
         """Hand a frame to every live seat. No await: all members see one order."""
+        self.tell_gathered()
         for seat in self.seats:
             if seat.live and not seat.reader.push(encoded, 1):
                 self._lags(seat)
 
     def push_lines(self, encoded: bytes, first: int, last: int) -> None:
         """Hand the lines of a batch, from one seq to another, to every live seat."""
+        self.tell_gathered()
         self.last_seq, frames = last, last - first + 1
         for seat in self.seats:
             if not seat.live:
@@ -150,6 +188,12 @@ class Room:
                 seat.seen = last
             else:
                 self._lags(seat)
+
+    def _tell(self, seat: Seat, told: int) -> None:
+        """Hand over what was gathered behind the first so many."""
+        rest = self._gathered[told:]
+        if rest and not seat.reader.push(b"".join(rest), len(rest)):
+            self._lags(seat)
 
     def _lags(self, seat: Seat) -> None:
         seat.live = False

@@ -37,6 +37,14 @@ MAX_LINE: Final = 4 * 1024
 MAX_RULED: Final = 500
 """People whom one room keeps out, and whom it mutes."""
 
+GATHERING: Final = 0.02
+"""Seconds for which comings and goings wait for more, where others were told of just before.
+
+To tell a full room costs a write for each member. A line waits for nothing, and takes them along.
+"""
+
+_MAX_GATHERED: Final = 64  # some 10 KB: they fit an outbox
+
 _KIND: Final = "room"
 _PAGE: Final = 16  # lines that are read and pushed together, however long: they fit an outbox
 _PIECE: Final = 64 * 1024  # bytes of any number of lines that an outbox can take or refuse
@@ -154,7 +162,7 @@ class Rooms:
         first = not any(other.announced for other in room.of(seat.account))
         seat.announced = True
         if first and len(room.seats) > 1:
-            self._emit(room, Joined(room.id, seat.account.name, len(room)))
+            self._emit_soon(room, Joined(room.id, seat.account.name, len(room)), seat)
 
     async def last_lines(self, room: Room, seat: Seat) -> Sequence[Record]:
         """What somebody who joins is shown of what was said before he came."""
@@ -185,7 +193,7 @@ class Rooms:
                 return
             seat.seen = page[-1].seq if page else room.last_seq
             await seat.drained()
-        seat.live = not seat.away
+        room.go_live(seat)
 
     def away(self, room: Room, seat: Seat) -> None:
         """Tell that a member's connection was lost; he keeps his seat for now."""
@@ -309,7 +317,7 @@ class Rooms:
         if self._resting or stays or not seat.announced:
             return
         if not seat.removed:  # everybody heard that he was
-            self._emit(room, Left(room.id, seat.account.name, len(room)))
+            self._emit_soon(room, Left(room.id, seat.account.name, len(room)))
         if room.is_owner(seat.account) and not room.has(seat.account):
             heirs = (other.account for other in room.seats if room.may_inherit(other))
             if heir := next(heirs, None):
@@ -321,6 +329,21 @@ class Rooms:
 
     def _emit(self, room: Room, event: Event) -> None:
         room.push(self._render(event))
+
+    def _emit_soon(self, room: Room, event: Event, own: Seat | None = None) -> None:
+        """Tell of a coming or going: at once, or with those that follow others within a moment."""
+        loop = asyncio.get_running_loop()
+        if loop.time() >= room.gathers_until:
+            self._emit(room, event)
+            room.gathers_until = loop.time() + GATHERING
+        elif (gathered := room.gather(self._render(event), own)) == 1:
+            loop.call_at(room.gathers_until, self._tell_gathered, room)
+        elif gathered >= _MAX_GATHERED:
+            room.tell_gathered()
+
+    def _tell_gathered(self, room: Room) -> None:
+        room.tell_gathered()
+        room.gathers_until = asyncio.get_running_loop().time() + GATHERING
 
     def _rewrite(self, room: Room, deed: Deed) -> None:
         room.deed = deed

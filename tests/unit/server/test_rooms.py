@@ -98,6 +98,7 @@ async def test_bye_leaves_as_the_whole_line_or_the_whole_last_sentence(
     bob.types(line)
     if leaves:
         await bob.asked("Your option")
+        await ann.sees("bob disconnected from the chat.")
     else:
         await bob.sees(line)
 
