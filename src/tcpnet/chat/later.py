@@ -11,6 +11,9 @@ from tcpnet.errors import BrokerError
 RETRY: Final = 5.0
 """Seconds until what the disk refused is tried again."""
 
+PAUSE: Final = 0.01
+"""Seconds from one writing to the next: what comes meanwhile shares a commit or is replaced."""
+
 _log = logging.getLogger(__name__)
 
 Write = Callable[[], Awaitable[object]]
@@ -70,6 +73,7 @@ class Later:
             self._wake.clear()
             try:
                 await self.settle()
+                await asyncio.sleep(PAUSE)
             except BrokerError as error:
                 _log.warning("not written yet", extra={"error": str(error)})
                 await asyncio.sleep(RETRY)

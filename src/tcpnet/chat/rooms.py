@@ -37,7 +37,7 @@ MAX_LINE: Final = 4 * 1024
 MAX_RULED: Final = 500
 """People whom one room keeps out, and whom it mutes."""
 
-GATHERING: Final = 0.02
+GATHERING: Final = 0.05
 """Seconds for which comings and goings wait for more, where others were told of just before.
 
 To tell a full room costs a write for each member. A line waits for nothing, and takes them along.
@@ -166,7 +166,7 @@ class Rooms:
 
     async def last_lines(self, room: Room, seat: Seat) -> Sequence[Record]:
         """What somebody who joins is shown of what was said before he came."""
-        if not self.history_lines:
+        if not (self.history_lines and seat.since):
             return ()
         return await self._broker.history(
             room.deed.log, before=seat.since + 1, limit=self.history_lines

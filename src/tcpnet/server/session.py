@@ -254,11 +254,11 @@ class Session:
         """Ask one question and wait for its answer."""
         self._open(message, key=key, res_type=res_type, **more)
         try:
-            answer = await self._answer()
+            item = await self._next()  # not by `_answer`: most people sit here, in one frame less
         finally:
             self._close_question()
-        assert answer is not None, "a single question is never called off"
-        return answer
+        assert item is not None, "a single question is never called off"
+        return _answer_of(item)
 
     @contextmanager
     def lines(self, message: str = "", *, key: str, **more: Any) -> Iterator[AsyncIterator[Answer]]:
@@ -503,11 +503,7 @@ class Session:
 
     async def _answer(self) -> Answer | None:
         item = await self._next()
-        if item is None:
-            return None
-        if not isinstance(item, Reply):
-            raise ProtocolError("an answer was expected")
-        return _answer(item)
+        return None if item is None else _answer_of(item)
 
     def _slow_down(self) -> None:
         if not self._told_to_wait:
@@ -553,6 +549,12 @@ class _Answers:
         if answer is None:
             raise StopAsyncIteration
         return answer
+
+
+def _answer_of(item: FromClient) -> Answer:
+    if not isinstance(item, Reply):
+        raise ProtocolError("an answer was expected")
+    return _answer(item)
 
 
 def _answer(reply: Reply) -> Answer:

@@ -14,6 +14,7 @@ from tcpnet.chat.later import Later
 from tcpnet.chat.room import Room, Seat
 from tcpnet.chat.rooms import MAX_RULED, Rooms
 from tcpnet.errors import BrokerError, UserError
+from tests.hub import PATIENCE
 
 ANN = Account(name="Ann", id=10_001, key="ann")
 BOB = Account(name="Bob", id=10_002, key="bob")
@@ -85,6 +86,7 @@ class Member:
         self.takes = True
         self.dismissed = 0
         self.lagged = 0
+        self.heard = asyncio.Event()
         self.seat = Seat(account, self, self._drained, self._lagged, self._dismissed)
 
     def lines(self) -> list[str]:
@@ -98,6 +100,7 @@ class Member:
         if self.takes:
             self.got += got
             self.pushed.append(len(lines))
+            self.heard.set()
         return self.takes
 
     push_now = push
@@ -141,6 +144,54 @@ async def comes(house: House, room: Room, account: Account, stack: ExitStack) ->
     await house.rooms.catch_up(room, member.seat)
     house.rooms.announce(room, member.seat)
     return member
+
+
+async def test_who_come_at_once_are_told_of_together(house: House) -> None:
+    """The first at once, the others in one push; each one hears of himself at once."""
+    room = await house.rooms.create("den", ANN)
+    with ExitStack() as stack:
+        ann = await comes(house, room, ANN, stack)
+        bob = await comes(house, room, BOB, stack)
+        people = [Account(name=f"P{n}", id=n, key=f"p{n}") for n in range(3)]
+        crowd = [await comes(house, room, account, stack) for account in people]
+        assert [member.got[-1] for member in crowd] == ["Joined P0 3", "Joined P1 4", "Joined P2 5"]
+        assert ann.got == ["Joined Bob 2"]
+
+        ann.heard.clear()
+        async with asyncio.timeout(PATIENCE):
+            await ann.heard.wait()
+
+        assert ann.got == bob.got
+    assert ann.got[:4] == ["Joined Bob 2", "Joined P0 3", "Joined P1 4", "Joined P2 5"]
+    assert len(ann.pushed) == 2
+    assert crowd[1].got == ["Joined P1 4", "Joined P2 5"], "nothing that was before, nothing twice"
+
+
+async def test_a_line_takes_comings_and_goings_along(house: House) -> None:
+    """All that happens in a room has one order for everybody."""
+    room = await house.rooms.create("den", ANN)
+    with ExitStack() as stack:
+        ann = await comes(house, room, ANN, stack)
+        bob = await comes(house, room, BOB, stack)
+        with ExitStack() as short:
+            await comes(house, room, CAT, short)
+        await house.rooms.post(room, BOB, "who was that?")
+
+        words = ["Joined Bob 2", "Joined Cat 3", "Left Cat 2", "Bob:who was that?"]
+        assert ann.got == bob.got == words
+
+
+async def test_so_many_comings_and_goings_wait_and_no_more(house: House) -> None:
+    """What waits for everybody is bounded."""
+    room = await house.rooms.create("den", ANN)
+    with ExitStack() as stack:
+        ann = await comes(house, room, ANN, stack)
+        await comes(house, room, BOB, stack)
+        for _ in range(32):
+            with ExitStack() as short:
+                await comes(house, room, CAT, short)
+
+        assert len(ann.got) == 1 + 64
 
 
 async def test_a_page_read_for_another_position_is_not_handed_over(house: House) -> None:

@@ -458,6 +458,7 @@ async def test_who_joins_while_a_room_is_closed_is_not_left_in_it(hub: Town) -> 
     bob, ann = await in_room(hub, "bob", new=True), await arrives(hub, "ann")
     community = hub.hub.community
     room = community.rooms.find("den")
+    await community.rooms.post(room, account(hub, "bob"), "what ann is shown")
     history = community.rooms._broker.history
     reading, go_on = asyncio.Event(), asyncio.Event()
 
