@@ -153,7 +153,7 @@ def many_pages(folder: Path, secret: bytes) -> None:
     for number in range(PAGES):
         head = entry(number)
         identifier = heads.identify(head.url, head.vary)
-        earlier.finish(earlier.create(identifier), identifier, body, head, len(body))
+        earlier.finish(earlier.create(identifier), body, head, len(body))
 
 
 async def start(folder: Path, secret: bytes) -> None:

@@ -75,11 +75,11 @@ def read_at(file: int, offset: int, size: int) -> bytes:
     return data
 
 
-def write_all(file: FileIO, data: bytes) -> None:
+def write_all(file: int, data: bytes) -> None:
     """Write all of `data`: a nearly full disk takes a part of it first. Raises OSError."""
     view = memoryview(data)
     while view:
-        view = view[file.write(view) :]
+        view = view[os.write(file, view) :]
 
 
 def head_ending_at(file: int, end: int, secret: bytes, identifier: str) -> bytes:
@@ -195,11 +195,15 @@ class PartFile:
     The file is made by the first write; after `discard` every write is refused.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, identifier: str) -> None:
+        self.identifier = identifier
         self.digests: list[bytes] = []
         self.is_named = False
         self._path = path
-        self._file: FileIO | None = None
+        # A bare descriptor: most pages are one write.
+        self._file: int | None = None
+        self._size = 0
+        self._exists = False
         self._discarded = False
         self._lock = threading.Lock()
         # By itself, so that a reader never waits for a slow write.
@@ -210,10 +214,10 @@ class PartFile:
         record = pickles.bytes_record(chunk)
         digest = pickles.digest(record)
         with self._lock:
-            write_all(self._opened(), record)
+            self._write(record)
             self.digests.append(digest)
 
-    def finish(self, rest: bytes, entry: Entry, length: int, secret: bytes, identifier: str) -> int:
+    def finish(self, rest: bytes, entry: Entry, length: int, secret: bytes) -> int:
         """Write the last chunk and what follows it, and close; return the size of the file.
 
         Raises DamagedPage when the head is too large, and OSError.
@@ -221,23 +225,29 @@ class PartFile:
         last = pickles.bytes_record(rest) if rest else b""
         if rest:
             self.digests.append(pickles.digest(last))
-        last += pickles.closing(self.digests, entry, length, secret, identifier)
-        with self._lock, self._opened() as file:
-            write_all(file, last)
-            return file.tell()
+        last += pickles.closing(self.digests, entry, length, secret, self.identifier)
+        with self._lock:
+            try:
+                self._write(last)
+            finally:
+                self._close()
+        return self._size
 
     def copy(self, source: FileIO, end: int, sealed: bytes) -> int:
         """Take another page's records up to `end`, add a sealed head and close; return the size."""
-        with self._lock, self._opened() as file:
-            for at in range(0, end, pickles.CHUNK):
-                write_all(file, read_at(source.fileno(), at, min(pickles.CHUNK, end - at)))
-            write_all(file, sealed)
-        return end + len(sealed)
+        with self._lock:
+            try:
+                for at in range(0, end, pickles.CHUNK):
+                    self._write(read_at(source.fileno(), at, min(pickles.CHUNK, end - at)))
+                self._write(sealed)
+            finally:
+                self._close()
+        return self._size
 
     def move(self, path: str) -> None:
         """Give the finished file its name, in place of an older one."""
         with self._naming:
-            Path(self._path).replace(path)
+            os.replace(self._path, path)  # noqa: PTH105 - a Path costs more than the call
             self._path = path
             self.is_named = True
 
@@ -249,16 +259,24 @@ class PartFile:
         """Close and remove the file."""
         with self._lock, self._naming:
             self._discarded = True
-            if self._file is not None:
-                self._file.close()
+            self._close()
+            if self._exists:
+                self._exists = False
                 Path(self._path).unlink()
 
-    def _opened(self) -> FileIO:
+    def _write(self, data: bytes) -> None:
         if self._discarded:
             raise FileNotFoundError(errno.ENOENT, "it was given up meanwhile")
         if self._file is None:
-            self._file = FileIO(os.open(self._path, _CREATE_FLAGS, 0o600), "wb")
-        return self._file
+            self._file = os.open(self._path, _CREATE_FLAGS, 0o600)
+            self._exists = True
+        write_all(self._file, data)
+        self._size += len(data)
+
+    def _close(self) -> None:
+        if self._file is not None:
+            file, self._file = self._file, None
+            os.close(file)
 
     def _open_again(self) -> int:
         with self._naming:

@@ -145,30 +145,29 @@ class Folder:
 
     def create(self, identifier: str) -> PartFile:
         """Begin a page, under a name that says it is not whole."""
-        return PartFile(f"{self._prefix}{identifier}.{os.getpid()}-{next(self._parts)}.part")
+        path = f"{self._prefix}{identifier}.{os.getpid()}-{next(self._parts)}.part"
+        return PartFile(path, identifier)
 
-    def finish(
-        self, part: PartFile, identifier: str, rest: bytes, entry: Entry, length: int
-    ) -> int:
+    def finish(self, part: PartFile, rest: bytes, entry: Entry, length: int) -> int:
         """Write the last chunk of a page and all that follows; try to name it; return its size.
 
         Raises DamagedPage and OSError.
         """
-        size = part.finish(rest, entry, length, self._secret, identifier)
-        self.move(part, identifier)
+        size = part.finish(rest, entry, length, self._secret)
+        self.move(part)
         return size
 
-    def move(self, part: PartFile, identifier: str) -> None:
+    def move(self, part: PartFile) -> None:
         """Give a finished page its name, in place of an older one; `is_named` tells if it went.
 
         On Windows it does not while either file is open. Raises OSError.
         """
         try:
-            part.move(self._page(identifier))
+            part.move(self._page(part.identifier))
         except PermissionError as error:
-            log.debug("page not named yet", extra={"page": identifier, "error": str(error)})
+            log.debug("page not named yet", extra={"page": part.identifier, "error": str(error)})
         else:
-            self._stuck.discard(identifier)
+            self._stuck.discard(part.identifier)
 
     def freshen(self, identifier: str, size: int, entry: Entry) -> int:
         """Append a newer head to a page of `size` bytes; return its new size.
@@ -186,7 +185,7 @@ class Folder:
                 return self._rewrite(file, identifier, first, sealed)
             file.seek(size)
             try:
-                files.write_all(file, sealed)
+                files.write_all(file.fileno(), sealed)
             except OSError:
                 file.truncate(size)
                 raise

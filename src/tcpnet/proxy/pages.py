@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +17,7 @@ from tcpnet.proxy.files import PageFile, PartFile
 from tcpnet.proxy.folder import Folder
 from tcpnet.proxy.heads import DamagedPage
 from tcpnet.proxy.index import Held, Page
+from tcpnet.proxy.names import Names
 from tcpnet.proxy.reader import Reader
 from tcpnet.proxy.shelf import BATCH, Limits, Shelf, Stats
 from tcpnet.proxy.spool import Allowance, Spool
@@ -48,8 +49,7 @@ class PageStore:
         self.folder = folder
         self.limits = limits or Limits()
         self._threads = ThreadPoolExecutor(_THREADS, "pages")
-        # One thread for all that changes what a name stands for: in the order it was decided.
-        self._names = ThreadPoolExecutor(1, "page-names")
+        self._names = Names()
         self._folder = Folder(folder, secret)
         self._lock = FolderLock(folder, "cache folder")
         self._shelf = Shelf(self._folder, self._names, self.limits)
@@ -59,11 +59,11 @@ class PageStore:
 
     async def __aenter__(self) -> Self:
         try:
-            await self._in(self._names, self._folder.claim)
+            await self._names.do(self._folder.claim)
             self._locked.enter_context(self._lock)
-            found = await self._in(self._names, self._folder.sweep)
+            found = await self._names.do(self._folder.sweep)
         except BaseException:
-            self._shut()
+            await self._shut()
             raise
         self._loading = asyncio.create_task(self._load(found), name="cache index")
         return self
@@ -77,7 +77,7 @@ class PageStore:
         if self._loading is not None:
             self._loading.cancel()
             await asyncio.wait([self._loading])
-        await asyncio.to_thread(self._shut)
+        await self._shut()
         if self._loading is not None and not self._loading.cancelled():
             self._loading.result()
 
@@ -143,9 +143,7 @@ class PageStore:
             return
         self._shelf.freshen(page, entry)
         try:
-            size = await self._in(
-                self._names, self._folder.freshen, page.identifier, page.size, entry
-            )
+            size = await self._names.do(self._folder.freshen, page.identifier, page.size, entry)
         except (DamagedPage, OSError) as error:
             details = {"page": page.identifier, "error": str(error)}
             log.warning("newer head not written", extra=details)
@@ -162,7 +160,7 @@ class PageStore:
 
     async def settled(self) -> None:
         """Wait until the folder shows every name given or removed so far."""
-        await self._in(self._names, int)
+        await self._names.do(int)
 
     async def _from_disk(self, page: Page) -> Held | PageFile | None:
         while page in self._shelf.index:
@@ -197,20 +195,19 @@ class PageStore:
     async def _read_small(self, identifier: str, size: int) -> Held:
         found = self._folder.glance(identifier, size)
         if found is None:
-            found = await self._in(self._threads, self._folder.read, identifier, size)
+            found = await self._off_loop(self._folder.read, identifier, size)
         return Held(*found, size)
 
     async def _keep(self, entry: Entry, spool: Spool) -> Page:
         """Turn what was spooled into a page. Raises DamagedPage and OSError."""
-        identifier, length = heads.identify(entry.url, entry.vary), spool.received
-        size = await self._in(
-            self._names, self._folder.finish, spool.part, identifier, spool.tail, entry, length
-        )
-        await self._name(spool.part, identifier)
+        part, length = spool.part, spool.received
+        size = await self._names.do(self._folder.finish, part, spool.tail, entry, length)
+        if not part.is_named:
+            await self._name(part)
         spool.release()
         now = time.time()
         page = Page(
-            identifier=identifier,
+            identifier=part.identifier,
             url=entry.url,
             vary=entry.vary,
             status=entry.status,
@@ -226,26 +223,27 @@ class PageStore:
         self._evict()
         return page
 
-    async def _name(self, part: PartFile, identifier: str) -> None:
+    async def _name(self, part: PartFile) -> None:
         """Wait for whoever has the file open to let it be renamed. Raises OSError."""
         for wait in _RENAME_WAITS:
+            await asyncio.sleep(wait)
+            await self._names.do(self._folder.move, part)
             if part.is_named:
                 return
-            await asyncio.sleep(wait)
-            await self._in(self._names, self._folder.move, part, identifier)
-        if not part.is_named:
-            raise PermissionError("another program has the file open")
+        raise PermissionError("another program has the file open")
 
     async def _load(self, identifiers: list[str]) -> None:
         """Index what an earlier run left, last used first, a batch at a time."""
         for start in range(0, len(identifiers), BATCH):
             batch = identifiers[start : start + BATCH]
-            self._shelf.recall(*await self._in(self._threads, self._folder.look_at, batch))
+            self._shelf.recall(*await self._off_loop(self._folder.look_at, batch))
             self._evict()
         self._shelf.settle()
 
     def _evict(self) -> None:
         """Let the least used pages go if there are too many, a batch at each turn of the loop."""
+        if not self._shelf.is_over_budget:
+            return
         loop, batches = asyncio.get_running_loop(), self._shelf.evictions()
 
         def step() -> None:
@@ -254,14 +252,14 @@ class PageStore:
 
         step()
 
-    async def _in(self, threads: Executor, call: Callable[..., T], *arguments: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(threads, call, *arguments)
+    async def _off_loop(self, call: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)
 
-    def _shut(self) -> None:
-        self._threads.shutdown()
+    async def _shut(self) -> None:
+        await asyncio.to_thread(self._threads.shutdown)
         # What an open file protected until now can go: all readers are gone.
         self._names.submit(self._folder.remove, ())
-        self._names.shutdown()
+        await self._names.close()
         self._locked.close()
 
 

@@ -4,7 +4,6 @@ import itertools
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -12,6 +11,7 @@ from tcpnet.proxy.entry import Entry
 from tcpnet.proxy.folder import Folder
 from tcpnet.proxy.heads import last_modified
 from tcpnet.proxy.index import Front, Held, Index, Page
+from tcpnet.proxy.names import Names
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Stats:
 class Shelf:
     """Knows every page, and lets the least used go; files follow in the thread for names."""
 
-    def __init__(self, folder: Folder, names: Executor, limits: Limits) -> None:
+    def __init__(self, folder: Folder, names: Names, limits: Limits) -> None:
         self.index = Index()
         self.limits = limits
         self._front = Front(limits.memory)
@@ -156,11 +156,13 @@ class Shelf:
         """Note that every page of an earlier run was recalled."""
         self._removed = None
 
+    @property
+    def is_over_budget(self) -> bool:
+        """Whether there are too many pages, or too many bytes of them."""
+        return len(self.index) > self.limits.pages or self.index.size > self.limits.disk
+
     def evictions(self) -> Iterator[int]:
         """Bring the store back to nine tenths of its budgets; yield the size of each batch."""
-        limits = self.limits
-        if len(self.index) <= limits.pages and self.index.size <= limits.disk:
-            return
         while batch := list(itertools.islice(self._surplus(), BATCH)):
             self._stats.evicted += len(batch)
             self._remove_files(batch)

@@ -13,6 +13,7 @@ from tcpnet.proxy import pickles
 from tcpnet.proxy.files import ChunkFile, PartFile
 from tcpnet.proxy.heads import DamagedPage
 from tcpnet.proxy.moment import Moment
+from tcpnet.proxy.names import Names
 from tcpnet.proxy.pickles import CHUNK
 
 WINDOW: Final = 16
@@ -55,7 +56,7 @@ class Spool:
     """
 
     def __init__(
-        self, part: PartFile, threads: Executor, names: Executor, allowance: Allowance
+        self, part: PartFile, threads: Executor, names: Names, allowance: Allowance
     ) -> None:
         self.part = part
         self.received = 0

@@ -2,10 +2,10 @@
 
 import asyncio
 import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from io import FileIO
 from pathlib import Path
 
 import pytest
@@ -234,8 +234,8 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that takes two chunks of a file and no more."""
     write_all = files.write_all
 
-    def refuse(file: FileIO, data: bytes) -> None:
-        if file.tell() + len(data) > 2 * FULL_RECORD:
+    def refuse(file: int, data: bytes) -> None:
+        if os.fstat(file).st_size + len(data) > 2 * FULL_RECORD:
             raise OSError(errno.ENOSPC, "No space left on device")
         write_all(file, data)
 

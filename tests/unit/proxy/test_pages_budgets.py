@@ -174,18 +174,19 @@ async def test_a_page_stored_anew_is_not_taken_for_its_stuck_namesake(
 
 async def test_a_page_waits_for_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where an open file cannot be replaced, the newer page takes its name a little later."""
-    replace, refusals = Path.replace, [PermissionError(13, "in use")] * 2
+    replace, refusals = os.replace, [PermissionError(13, "in use")] * 2
 
-    def refuse(path: Path, target: Path) -> Path:
+    def refuse(path: str, target: str) -> None:
         if refusals:
             raise refusals.pop()
-        return replace(path, target)
+        replace(path, target)
 
     monkeypatch.setattr("tcpnet.proxy.pages._RENAME_WAITS", (0.0, 0.0, 0.0))
-    monkeypatch.setattr(Path, "replace", refuse)
+    monkeypatch.setattr(os, "replace", refuse)
     async with PageStore(tmp_path, SECRET) as pages:
         page = await store(pages, an_entry(), b"x")
 
+        assert not refusals
         assert [path.stem for path in files(tmp_path)] == [page.identifier]
 
 
@@ -194,13 +195,13 @@ async def test_a_page_that_never_gets_its_name_is_not_kept(
 ) -> None:
     """The older page stays, and no part file does."""
 
-    def refuse(path: Path, target: Path) -> Path:
+    def refuse(path: str, target: str) -> None:
         raise PermissionError(13, "in use")
 
     async with PageStore(tmp_path, SECRET) as pages:
         page = await store(pages, an_entry(), b"old")
         monkeypatch.setattr("tcpnet.proxy.pages._RENAME_WAITS", (0.0,))
-        monkeypatch.setattr(Path, "replace", refuse)
+        monkeypatch.setattr(os, "replace", refuse)
         with pages.write(an_entry()) as writer:
             await writer.write(b"new")
             kept = await writer.commit()

@@ -40,7 +40,7 @@ def put(folder: Folder, entry: Entry, body: bytes) -> str:
     whole = len(body) // CHUNK * CHUNK
     for at in range(0, whole, CHUNK):
         part.add(body[at : at + CHUNK])
-    folder.finish(part, identifier, body[whole:], entry, len(body))
+    folder.finish(part, body[whole:], entry, len(body))
     return identifier
 
 
@@ -409,6 +409,6 @@ def test_a_part_that_was_given_up_is_not_written_on(folder: Folder) -> None:
     with pytest.raises(OSError, match="given up"):
         part.add(a_body(CHUNK))
     with pytest.raises(OSError, match="given up"):
-        folder.finish(part, "0" * 32, b"", an_entry(), CHUNK)
+        folder.finish(part, b"", an_entry(), CHUNK)
 
     assert [path.name for path in folder.path.iterdir()] == ["CACHEDIR.TAG"]

@@ -1,0 +1,96 @@
+"""The thread that changes what names in the cache folder stand for, one change after the other."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True, eq=False)
+class _Change:
+    """A call, and what came of it; without `asked` nobody waits for it."""
+
+    call: Callable[..., Any]
+    arguments: tuple[object, ...]
+    asked: asyncio.Future[Any] | None = None
+    result: Any = None
+    error: BaseException | None = None
+
+    def make(self) -> None:
+        """Call it, in the thread."""
+        try:
+            self.result = self.call(*self.arguments)
+        except BaseException as error:  # it belongs to who waits
+            self.error = error
+
+    def tell(self) -> None:
+        """Hand on what came of it, on the loop."""
+        if self.asked is None:
+            if self.error is not None:
+                log.error("change not made in the cache folder", exc_info=self.error)
+        elif self.asked.done():
+            pass  # whoever asked was cancelled
+        elif self.error is None:
+            self.asked.set_result(self.result)
+        else:
+            self.asked.set_exception(self.error)
+
+
+class Names:
+    """Makes changes in the order in which they were asked for, all that wait at each visit.
+
+    A visit to a thread costs as much as writing a small page does: while one lasts, what comes
+    for the next gathers.
+    """
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "page-names")
+        self._waiting: list[_Change] = []
+        self._is_busy = False
+
+    def submit(self, call: Callable[..., object], *arguments: object) -> None:
+        """Make a change soon. What it raises is logged."""
+        self._add(_Change(call, arguments))
+
+    async def do(self, call: Callable[..., T], *arguments: object) -> T:
+        """Make a change and wait for it; whoever is cancelled does not undo it."""
+        asked: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._add(_Change(call, arguments, asked))
+        return cast("T", await asked)
+
+    async def close(self) -> None:
+        """Make all changes that wait, and end the thread."""
+        await self.do(int)
+        self._thread.shutdown()
+
+    def _add(self, change: _Change) -> None:
+        self._waiting.append(change)
+        if not self._is_busy:
+            self._is_busy = True
+            # Not before others of this turn of the loop are there too.
+            asyncio.get_running_loop().call_soon(self._visit)
+
+    def _visit(self) -> None:
+        changes, self._waiting = self._waiting, []
+        self._thread.submit(self._make, asyncio.get_running_loop(), changes)
+
+    def _make(self, loop: asyncio.AbstractEventLoop, changes: list[_Change]) -> None:
+        for change in changes:
+            change.make()
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(self._made, changes)
+
+    def _made(self, changes: list[_Change]) -> None:
+        for change in changes:
+            change.tell()
+        if self._waiting:
+            self._visit()
+        else:
+            self._is_busy = False
