@@ -98,6 +98,12 @@ http {{
     return command
 
 
+def _proxy_py(program: str, _folder: Path, port: int) -> list[str]:
+    words = [program, "-m", "proxy", "--hostname", "127.0.0.1", "--port", str(port)]
+    # One process that works, as the others have.
+    return [*words, "--num-acceptors", "1", "--num-workers", "1", "--log-level", "ERROR"]
+
+
 def caches(site: int) -> dict[str, Kind]:
     """Every cache by its name, in front of the site at this port of the machine."""
     version = ("-m", "tcpnet.cli.server", "--version")
@@ -108,6 +114,15 @@ def caches(site: int) -> dict[str, Kind]:
         Kind(SQUID_DISK, "http", "squid", _squid(0, "0 KB"), ("-v",), "squid"),
         # In front of one site, not for all: as fast as a cache can be.
         Kind(NGINX, "http", "nginx", _nginx(site), ("-v",), "nginx"),
+        Kind(
+            PROXY_PY,
+            "http",
+            sys.executable,
+            _proxy_py,
+            ("-m", "proxy", "--version"),
+            module="proxy",
+            distribution="proxy.py",
+        ),
     )
     return {kind.name: kind for kind in kinds}
 
@@ -117,6 +132,7 @@ TCPNET_DISK: Final = "tcpnet, disk"
 SQUID: Final = "squid"
 SQUID_DISK: Final = "squid, disk"
 NGINX: Final = "nginx (reverse)"
+PROXY_PY: Final = "proxy.py (passes on)"
 
 WRK: Final = Kind("wrk", "http", "wrk", lambda program, _, __: [program], ("-v",), "wrk")
 """What asks them; no cache, but to be had in the same way."""

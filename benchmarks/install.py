@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.caches import WRK, caches
-from benchmarks.peers import KINDS, UNPACKED, Absent
+from benchmarks.peers import KINDS, PYTHON, UNPACKED, Absent
 
 BOUND: Final = 300
 """Seconds for the whole download."""
@@ -20,9 +20,13 @@ BOUND: Final = 300
 
 def main() -> int:
     """Get what is missing, telling each step; the exit status."""
-    missing = sorted(_missing())
-    if not missing:
+    missing, modules = sorted(_missing()), sorted(_missing_distributions())
+    if not missing and not modules:
         print("all peers are here")
+        return 0
+    if modules:
+        _fetch_distributions(modules)
+    if not missing:
         return 0
     tools = [tool for tool in ("apt-get", "dpkg-deb") if shutil.which(tool) is None]
     if tools:
@@ -41,6 +45,26 @@ def _missing() -> set[str]:
             except Absent:
                 packages.add(kind.package)
     return packages
+
+
+def _missing_distributions() -> set[str]:
+    distributions = set()
+    for kind in caches(0).values():
+        if kind.distribution:
+            try:
+                kind.found(UNPACKED)
+            except Absent:
+                distributions.add(kind.distribution)
+    return distributions
+
+
+def _fetch_distributions(distributions: Sequence[str]) -> None:
+    options = ["--quiet", "--no-deps", "--disable-pip-version-check", "--target", str(PYTHON)]
+    command = [sys.executable, "-m", "pip", "install", *options, *distributions]
+    print("$", *command)
+    status = subprocess.call(command, timeout=BOUND)
+    if status:
+        print(f"pip ended with status {status}: {', '.join(distributions)} will be skipped")
 
 
 def _fetch(packages: Sequence[str], folder: Path) -> int:

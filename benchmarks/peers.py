@@ -18,6 +18,9 @@ from benchmarks import machine
 UNPACKED: Final = Path(__file__).parent / "peers-installed"
 """Where `bench peers` puts programs; those that the system has are taken before them."""
 
+PYTHON: Final = UNPACKED / "python"
+"""Where it puts those that are packages of Python."""
+
 START: Final = 10.0
 """Seconds in which a server has to accept."""
 
@@ -55,6 +58,8 @@ class Kind:
     """Handshakes under way together: what the listener's queue takes."""
     module: str = ""
     """What Python has to have besides."""
+    distribution: str = ""
+    """What pip calls it, where it is a package of Python; `module` is what it brings."""
 
     def found(self, folder: Path) -> str:
         """The path of the program, compiled into `folder` where it is ours. Raises Absent."""
@@ -63,11 +68,16 @@ class Kind:
             if (made := machine.compiled(source, folder / source.stem)) is None:
                 raise Absent("no compiler")
             return str(made)
-        if self.module and find_spec(self.module) is None:
-            raise Absent(f"{self.module} is not installed")
+        if self.module and not self._has_module():
+            raise Absent(f"{self.distribution or self.module} is not installed")
         if (path := shutil.which(self.program, path=os.pathsep.join(_places()))) is None:
             raise Absent("not installed")
         return path
+
+    def _has_module(self) -> bool:
+        if self.distribution and (PYTHON / self.module).is_dir():
+            return True
+        return find_spec(self.module) is not None
 
     def version_at(self, program: str) -> str:
         """What the program says of its version."""
@@ -109,7 +119,8 @@ def environment() -> dict[str, str]:
     if libraries:
         before = ours.get("LD_LIBRARY_PATH")
         ours["LD_LIBRARY_PATH"] = os.pathsep.join([*libraries, *([before] if before else [])])
-    ours["PYTHONPATH"] = os.pathsep.join([str(_HERE.parent / "src"), str(_HERE.parent)])
+    places = (_HERE.parent / "src", _HERE.parent, PYTHON)
+    ours["PYTHONPATH"] = os.pathsep.join(map(str, places))
     return ours
 
 

@@ -20,7 +20,7 @@ from statistics import median
 from typing import Final
 
 from benchmarks import machine, wrk
-from benchmarks.caches import NGINX, SQUID, SQUID_DISK, TCPNET, TCPNET_DISK, caches
+from benchmarks.caches import NGINX, PROXY_PY, SQUID, SQUID_DISK, TCPNET, TCPNET_DISK, caches
 from benchmarks.peers import Absent, Kind, Refused, Running, running
 from benchmarks.uplink import uplink
 from benchmarks.wrk import Load, Served
@@ -46,7 +46,7 @@ CASES: Final = (
     Case("hit, memory, 100 KiB", 100 * KIB, False, (TCPNET, SQUID, NGINX)),
     Case("hit, disk, 1 KiB", KIB, False, (TCPNET_DISK, SQUID_DISK)),
     Case("hit, disk, 100 KiB", 100 * KIB, False, (TCPNET_DISK, SQUID_DISK)),
-    Case("miss, stored, 1 KiB", KIB, True, (TCPNET, SQUID, NGINX)),
+    Case("miss, stored, 1 KiB", KIB, True, (TCPNET, SQUID, NGINX, PROXY_PY)),
 )
 
 
