@@ -29,7 +29,7 @@ def set_up(level: str, form: str = "text") -> None:
 
 
 def flush() -> None:
-    """Wait until what was logged is written, a second at most if nobody reads it."""
+    """Wait until what was logged is written; not for long, if nobody reads it."""
     for handler in logging.getLogger().handlers:
         handler.flush()
 

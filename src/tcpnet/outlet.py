@@ -10,8 +10,8 @@ from typing import Final
 MAX_WAITING: Final = 10_000
 """Lines that may wait: those of ten thousand people who leave at once, some 3 MB."""
 
-FLUSHING: Final = 1.0
-"""Seconds that the end waits for whoever reads the log."""
+FLUSHING: Final = 0.5
+"""Seconds that a flush waits for whoever reads the log: there are two at the end of a hub."""
 
 _AT_A_TIME: Final = 1000  # lines, beside those that wait
 # Seconds: woken for each line, the thread would take the interpreter from the event loop each time.
