@@ -367,8 +367,8 @@ class _Visit(AbstractAsyncContextManager[Answer]):
                 follower = writer.follow()
             except PageLost as error:
                 raise flight.failure or BrokenOff(str(error)) from error
-            self._held.append(follower.close)
-            answer.body = _Followed(flight, follower, answer)
+            answer.body = body = _Followed(flight, follower, answer)
+            self._held.append(body.close)
         return answer
 
     def _refresh(self, entry: Entry, page: Page) -> None:
@@ -388,7 +388,12 @@ class _Followed(AsyncIterator[bytes]):
     def __init__(self, flight: Flight, follower: Follower, answer: Answer) -> None:
         self._flight = flight
         self._follower = follower
-        self._answer = answer
+        self._answer: Answer | None = answer
+
+    def close(self) -> None:
+        """Stop reading, and let go of the answer: a circle would keep the page in memory."""
+        self._follower.close()
+        self._answer = None
 
     async def __anext__(self) -> bytes:
         try:
@@ -398,7 +403,8 @@ class _Followed(AsyncIterator[bytes]):
         except StopAsyncIteration:
             # Not before the page is stored: the next request is to find it.
             await self._flight.over.wait()
-            self._answer.not_stored = self._flight.not_kept
+            if self._answer is not None:
+                self._answer.not_stored = self._flight.not_kept
             raise
 
 

@@ -1,6 +1,7 @@
 """The proxy over a real store and scripted origins: one fetch for all, and the cache's rules."""
 
 import asyncio
+import gc
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from tcpnet.proxy.fields import combined, has, values
 from tcpnet.proxy.pages import Limits, PageStore
 from tcpnet.proxy.proxy import BrokenOff, Looped, NotInCache, WebProxy
 from tcpnet.proxy.storing import NotStored
+from tcpnet.proxy.writer import Writer
 from tests.unit.proxy.messages import JOSE, URL, ask, date
 from tests.unit.proxy.origin import Clock, Origin
 
@@ -188,6 +190,23 @@ async def test_simultaneous_askers_share_one_fetch(hub: Hub) -> None:
     assert (sources.count(Source.ORIGIN), sources.count(Source.SHARED)) == (1, 49)
     assert late.source is Source.SHARED
     assert len(hub.origin.requests) == 1
+
+
+async def test_a_page_that_was_passed_on_is_held_by_nothing_but_the_store(hub: Hub) -> None:
+    """Objects in a circle stay until Python looks for them, which is seldom in a hub."""
+    hub.origin.answers(FRESH, body=b"x")
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        await hub.get()
+        await hub.proxy.settled()
+        gc.collect()
+        circles = [type(thing) for thing in gc.garbage if isinstance(thing, Answer | Writer)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+
+    assert not circles
 
 
 async def test_a_shared_fetch_goes_on_without_the_one_who_began_it(hub: Hub) -> None:
