@@ -5,7 +5,6 @@ import socket
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Final, Self
@@ -23,6 +22,7 @@ from tcpnet.proxy.guard import Guard
 from tcpnet.proxy.patience import Patience, Progress, running
 from tcpnet.proxy.resolver import Lookup, Resolver, look_up
 from tcpnet.proxy.responses import Response, interim
+from tcpnet.proxy.uplink import Uplink
 
 Body = bytes | AsyncIterable[bytes] | None
 
@@ -34,14 +34,6 @@ _LOOKUP: Final = 5.0
 
 # Bytes; aiohttp warns above 1 MiB, where writing a body at once begins to hold up the loop.
 _PIECE: Final = 64 * 1024
-
-
-@dataclass(slots=True)
-class Uplink:
-    """What origins were asked for, and the bytes of bodies that came of it."""
-
-    requests: int = 0
-    bytes: int = 0
 
 
 class Fetcher:
@@ -62,14 +54,14 @@ class Fetcher:
         self.guard = guard
         self.uplink = Uplink()
         self._patience = patience or Patience()
-        self._tls = tls
+        self._tls = tls or _tls_context()  # here, where a thread may make one: files are read
         self._resolver = Resolver(guard, lookup)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
             connector=Connector(
-                ssl=self._tls or _tls_context(),
+                ssl=self._tls,
                 limit=MAX_CONNECTIONS,
                 limit_per_host=MAX_CONNECTIONS_A_SITE,
                 resolver=self._resolver,

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tcpnet.broker import backup, connection
 from tcpnet.broker.base import Broker
@@ -35,9 +35,9 @@ from tcpnet.net.keys import Identity
 from tcpnet.net.pulse import Pulse
 from tcpnet.net.reach import reachable
 from tcpnet.net.tcp import Listener
-from tcpnet.proxy.fetcher import Fetcher
 from tcpnet.proxy.freshness import Rules
 from tcpnet.proxy.guard import Guard
+from tcpnet.proxy.latefetcher import LateFetcher
 from tcpnet.proxy.pages import PageStore
 from tcpnet.proxy.proxy import WebProxy
 from tcpnet.server import announcing, control, ports, stores, wording
@@ -50,6 +50,9 @@ from tcpnet.server.listening import bound
 from tcpnet.server.menu import offered
 from tcpnet.server.operating import Operating
 from tcpnet.server.tasks import Spawn, owned
+
+if TYPE_CHECKING:  # loaded for the first page: a fifth of the start
+    from tcpnet.proxy.fetcher import Fetcher
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +72,7 @@ async def running(
     settings: Settings,
     listener: Listener | None = None,
     *,
-    fetcher: Callable[[Guard], Fetcher] = Fetcher,
+    fetcher: Callable[[Guard], "Fetcher"] | None = None,
     connect: Connect = connection.connect,
     clock: Callable[[], float] = time.time,
 ) -> AsyncIterator[Hub]:
@@ -90,7 +93,7 @@ async def running(
         broker = await house.enter_async_context(stores.opened(settings, connect, clock))
         guard = Guard(ports.networks("proxy.allow", settings.proxy.allow))
         guard.own_ports.update(number for _, number in (*listener.addresses, *addresses))
-        origins = await house.enter_async_context(fetcher(guard))
+        origins = await house.enter_async_context(LateFetcher(guard, fetcher))
         pages = await house.enter_async_context(await stores.page_store(settings, broker, house))
         web = await house.enter_async_context(WebProxy(pages, origins, rules=_rules(settings)))
         later = Later()
@@ -171,7 +174,7 @@ async def _community(
     broker: Broker,
     later: Later,
     web: WebProxy,
-    origins: Fetcher,
+    origins: LateFetcher,
     passwords: Passwords,
 ) -> Community:
     rooms = Rooms(

@@ -24,7 +24,7 @@ from tcpnet.errors import UserError
 from tcpnet.net.keys import Identity
 from tcpnet.net.limits import Tally
 from tcpnet.protocol.items import Bye
-from tcpnet.proxy.fetcher import Fetcher
+from tcpnet.proxy.latefetcher import LateFetcher
 from tcpnet.proxy.port.service import Counters
 from tcpnet.proxy.proxy import WebProxy
 from tcpnet.server.deadlines import Deadline
@@ -49,7 +49,7 @@ class Community:
     places: Places
     habits: HabitBook
     web: WebProxy
-    origins: Fetcher
+    origins: LateFetcher
     passwords: Passwords
     guesses: Guesses
     invitations: Invitations

@@ -1,0 +1,98 @@
+"""A fetcher that is made when the first request needs it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, Self
+
+from tcpnet.proxy.guard import Guard
+from tcpnet.proxy.uplink import Uplink
+
+if TYPE_CHECKING:
+    import socket
+    from types import TracebackType
+
+    from tcpnet.proxy.fetcher import Fetcher, Reply
+
+
+class LateFetcher:
+    """Does what a Fetcher does, whose library is a fifth of the hub's start and of its memory.
+
+    `make` makes another one, where it is wanted, on a thread. An async context manager, as the
+    fetcher is.
+    """
+
+    def __init__(self, guard: Guard, make: Callable[[Guard], Fetcher] | None = None) -> None:
+        self.guard = guard
+        self._make = make
+        self._fetcher: Fetcher | None = None
+        self._making = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._fetcher is not None:
+            await self._fetcher.__aexit__(kind, error, trace)
+
+    @property
+    def uplink(self) -> Uplink:
+        """What origins were asked for so far."""
+        return self._fetcher.uplink if self._fetcher is not None else Uplink()
+
+    async def own_address(self, url: str) -> str:
+        """See `Fetcher.own_address`."""
+        return await (await self._made()).own_address(url)
+
+    async def connect(self, host: str, port: int) -> socket.socket:
+        """See `Fetcher.connect`."""
+        return await (await self._made()).connect(host, port)
+
+    def send(self, *request: Any, **more: Any) -> AbstractAsyncContextManager[Reply]:
+        """See `Fetcher.send`."""
+        return _Sending(self._made, request, more)
+
+    async def _made(self) -> Fetcher:
+        async with self._making:
+            if self._fetcher is None:
+                # On a thread: in the event loop the import would hold everybody up.
+                fetcher = await asyncio.to_thread(self._make or _loaded, self.guard)
+                await fetcher.__aenter__()
+                self._fetcher = fetcher
+        return self._fetcher
+
+
+class _Sending(AbstractAsyncContextManager["Reply"]):
+    """A request that is sent, by a fetcher that is there by then, when the context is entered."""
+
+    def __init__(
+        self, made: Callable[[], Awaitable[Fetcher]], request: tuple[Any, ...], more: dict[str, Any]
+    ) -> None:
+        self._made, self._request, self._more = made, request, more
+
+    async def __aenter__(self) -> Reply:
+        fetcher = await self._made()
+        self._sending = fetcher.send(*self._request, **self._more)
+        return await self._sending.__aenter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._sending.__aexit__(kind, error, trace)
+
+
+def _loaded(guard: Guard) -> Fetcher:
+    """A fetcher. Blocks for some 0.2 s while its library is loaded."""
+    from tcpnet.proxy.fetcher import Fetcher
+
+    return Fetcher(guard)
