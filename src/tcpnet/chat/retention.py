@@ -50,8 +50,10 @@ class Retention:
         """Look every `INTERVAL` seconds, for ever; `hour` counts those that the hub ran."""
         while True:
             try:
-                await self.look(list(logs()), hour() // 24)
-                await closed.look(hour() // 24, days=self.days, lines=self.lines)
+                found = list(logs())
+                await self.look(found, hour() // 24)
+                still_open = {log for log, _ in found}
+                await closed.look(hour() // 24, still_open, days=self.days, lines=self.lines)
             except BrokerError as error:
                 _log.warning("old lines are kept for now", extra={"error": str(error)})
             await asyncio.sleep(INTERVAL)

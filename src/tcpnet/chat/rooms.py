@@ -296,7 +296,6 @@ class Rooms:
         if room.closed:
             return
         room.closed = True
-        self.closed.add(room.deed.log, room.last_seq)
         del self._rooms[room.id.lower()]
         if room.following:
             room.following.close()
