@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final
 
@@ -62,7 +63,13 @@ def checked(url: str) -> str:
     a name and another for a number: 2130706433, 127.1 and 0x7f.1 all mean 127.0.0.1 to some.
     """
     url = urls.normalised(url)
-    authority = urls.origin(url).partition("://")[2]
+    _check_site(urls.origin(url).partition("://")[2])
+    return url
+
+
+# Only what passes is remembered: a few pages are asked of each site at least.
+@lru_cache(maxsize=256)
+def _check_site(authority: str) -> None:
     host = authority.partition(":")[0]
     if authority.startswith("["):
         _check(IPv6Address, authority[1 : authority.index("]")], f"{authority} is no IPv6 address.")
@@ -70,7 +77,6 @@ def checked(url: str) -> str:
         _check(IPv4Address, host, f"{host} is no site: a numeric address is four decimal numbers.")
     elif len(host) > 253 or not _NAME.fullmatch(host):
         raise UserError(f"{host} is not the name of a site.")
-    return url
 
 
 def _check(kind: type[IPv4Address] | type[IPv6Address], text: str, words: str) -> None:

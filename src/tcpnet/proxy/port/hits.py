@@ -23,6 +23,8 @@ from tcpnet.proxy.replies import portion
 _NOT_PLAIN = frozenset({"content-length", "transfer-encoding", "expect", "via"})
 # With one of these more than the lifetime of the page decides, or less than all of it is sent.
 _DECIDING = CONDITIONAL | {"cache-control", "pragma"}
+# What a head gets here, in place of what is stored.
+_MADE_HERE = frozenset({"age", "content-length"})
 
 
 Response = tuple[bytes, bytes]
@@ -73,8 +75,9 @@ class Hits:
         self._counters = counters
         self._clock = clock
         self._rules = rules
-        self._mark = f"Via: {via}\r\n"
-        self._end = self._mark.encode() + b"\r\n"
+        self._marks = (
+            f"Age: %d\r\nCache-Status: {CACHE}; hit; ttl=%d\r\nVia: {via}\r\n\r\n".encode()
+        )
         self._ready: dict[bytes, _Ready] = {}
 
     def again(self, raw: bytes) -> Response | None:
@@ -96,12 +99,7 @@ class Hits:
             return None
         if records.wanted():
             records.note("HEAD" if ready.is_head else "GET", ready.page.url, 200, "hit")
-        start = b"%bAge: %d\r\nCache-Status: tcpnet; hit; ttl=%d\r\n%b" % (
-            ready.first,
-            age,
-            ready.lifetime - age,
-            self._end,
-        )
+        start = ready.first + self._end(age, ready.lifetime)
         return self._counted((start, b"" if ready.is_head else held.body))
 
     def answer(self, head: RequestHead, raw: bytes = b"") -> Response | None:
@@ -170,7 +168,7 @@ class Hits:
             seen=seen,
             lifetime=seen.lifetime_for(request.default_lifetime),
             credentials=head.asked.get("proxy-authorization"),
-            first=_first(entry, len(held.body), self._rules).encode("latin-1"),
+            first=_first(entry, len(held.body), self._rules),
             is_head=head.method == "HEAD",
         )
 
@@ -179,26 +177,26 @@ class Hits:
     ) -> Response:
         entry, body = plan.entry, held.body
         lifetime = view(entry, self._rules).lifetime_for(request.default_lifetime)
-        status = f"Cache-Status: {CACHE}; hit; ttl={int(lifetime - plan.age)}\r\n"
+        end = self._end(plan.age, lifetime)
         if head.asked.keys().isdisjoint(CONDITIONAL):
-            first = _first(entry, len(body), self._rules)
-            start = f"{first}Age: {int(plan.age)}\r\n{status}{self._mark}\r\n".encode("latin-1")
+            start = _first(entry, len(body), self._rules) + end
             return start, b"" if head.method == "HEAD" else body
         part = portion(request, entry, len(body), plan.age, self._rules)
-        length = part.stop - part.start
-        fields = responses.unframed(part.fields)
+        fields = without(part.fields, _MADE_HERE)
         if part.status != 304:
-            fields = (*fields, ("Content-Length", str(length)))
-        start = responses.encoded_head(part.status, part.reason, fields)[:-2]
-        written = start + (status + self._mark + "\r\n").encode()
-        return written, b"" if head.method == "HEAD" else body[part.start : part.stop]
+            fields = (*fields, ("Content-Length", str(part.stop - part.start)))
+        start = responses.encoded_head(part.status, part.reason, fields)[:-2] + end
+        return start, b"" if head.method == "HEAD" else body[part.start : part.stop]
+
+    def _end(self, age: float, lifetime: float) -> bytes:
+        """Return the end of a head, which alone differs from one answer to the next."""
+        return self._marks % (age, lifetime - age)
 
 
 @lru_cache(maxsize=1024)
-def _first(entry: Entry, length: int, rules: Rules) -> str:
+def _first(entry: Entry, length: int, rules: Rules) -> bytes:
     """Return what is the same in every answer from a stored response."""
     fields: Fields = without(view(entry, rules).ageless, HOP_BY_HOP | {"content-length"})
     bodiless = entry.status in (204, 304)
     framing: Fields = () if bodiless else (("Content-Length", str(length)),)
-    head = responses.encoded_head(entry.status, entry.reason, (*fields, *framing))
-    return head[:-2].decode("latin-1")
+    return responses.encoded_head(entry.status, entry.reason, (*fields, *framing))[:-2]
