@@ -11,6 +11,7 @@ from typing import Any, Final
 from tcpnet.broker.base import Record, Stored
 from tcpnet.broker.connection import Connect, Connection, reason
 from tcpnet.broker.lane import Batch
+from tcpnet.broker.schema import END
 from tcpnet.errors import BrokerError, ConfigError
 
 log = logging.getLogger(__name__)
@@ -84,7 +85,7 @@ def history(
 
 def last_seq(connection: Connection, log: str) -> int:
     """Return the newest seq of a log, 0 for none."""
-    row = connection.execute("SELECT last FROM logs WHERE name = ?", (log,)).fetchone()
+    row = connection.execute(f"SELECT {END} FROM logs WHERE name = ?", (log,)).fetchone()
     return 0 if row is None else int(row[0])
 
 

@@ -56,8 +56,15 @@ _TRIMMED: Final = (
     "CREATE INDEX logs_to_sweep ON logs (id) WHERE gone > swept",
 )
 
-STEPS: Final = (_FIRST, _TRIMMED)
+# The last seq is read off the lines, and `last` is only the least that it can be: what a program of
+# version 2 would take it for is out of date.
+_ENDLESS: Final[tuple[str, ...]] = ()
+
+STEPS: Final = (_FIRST, _TRIMMED, _ENDLESS)
 """Step n leads from version n to n + 1. Steps that were released are never changed."""
+
+END: Final = "max(last, (SELECT coalesce(max(seq), 0) FROM records WHERE log = id))"
+"""The last seq of a row of `logs`. Not a column: it would cost a line a page more."""
 
 _SETTINGS: Final = (
     # Every commit is synced before it is acknowledged; NORMAL would lose some in a power cut.

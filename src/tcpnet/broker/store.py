@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from tcpnet.broker.base import Conflict, Record
 from tcpnet.broker.connection import Connection
+from tcpnet.broker.schema import END
 
 # Logs whose last seq is remembered between batches; beyond, they are looked up anew.
 _MAX_REMEMBERED: Final = 10_000
@@ -68,21 +69,15 @@ class Store:
             self._logs.clear()
         seqs: list[int] = []
         fresh: list[Record] = []
-        changed: set[str] = set()
         for draft in drafts:
             log = self._log(draft.log)
             record = Record(draft.log, log.last + 1, draft.sender, draft.mid, draft.body, draft.at)
             if self._insert(log, record):
                 log.last = record.seq
-                changed.add(draft.log)
                 fresh.append(record)
                 seqs.append(record.seq)
             else:
                 seqs.append(self._seq_of(log, draft))
-        self._connection.executemany(
-            "UPDATE logs SET last = ? WHERE id = ?",
-            [(self._logs[name].last, self._logs[name].id) for name in changed],
-        )
         return seqs, fresh
 
     def holds(self, record: Record) -> bool:
@@ -97,7 +92,7 @@ class Store:
     def mark_read(self, log: str, upto: int) -> None:
         """Move the read mark forward."""
         self._connection.execute(
-            "UPDATE logs SET read = max(read, min(?, last)) WHERE name = ?",
+            f"UPDATE logs SET read = max(read, min(?, {END})) WHERE name = ?",
             (max(0, min(upto, _MAX_INTEGER)), log),
         )
 
@@ -110,7 +105,8 @@ class Store:
     def trim(self, log: str, upto: int) -> None:
         """Take the lines of a log up to a seq out of sight; `sweep` removes them."""
         self._connection.execute(
-            "UPDATE logs SET gone = max(gone, min(?, last)) WHERE name = ?",
+            # The last seq outlives its line.
+            f"UPDATE logs SET gone = max(gone, min(?, {END})), last = {END} WHERE name = ?",
             (max(0, min(upto, _MAX_INTEGER)), log),
         )
         self.has_waste = True
@@ -182,7 +178,7 @@ class Store:
                 "INSERT INTO logs (name) VALUES (?) ON CONFLICT DO NOTHING", (name,)
             )
             row = self._connection.execute(
-                "SELECT id, last FROM logs WHERE name = ?", (name,)
+                f"SELECT id, {END} FROM logs WHERE name = ?", (name,)
             ).fetchone()
             found = self._logs[name] = _Log(*row)
         return found

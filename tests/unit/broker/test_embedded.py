@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tcpnet.broker import lane
-from tcpnet.broker.connection import Parameters
+from tcpnet.broker import lane, schema
+from tcpnet.broker.connection import Parameters, connect
 from tcpnet.broker.embedded import FILE, EmbeddedBroker
 from tcpnet.broker.gate import Gate
 from tcpnet.broker.store import Store
@@ -79,12 +79,32 @@ async def test_no_seq_is_used_again_when_lines_are_removed(tmp_path: Path) -> No
     """Where a log stands does not depend on which lines are kept."""
     async with EmbeddedBroker.open(tmp_path) as broker:
         await publish_all(broker, "a", "b", "c")
-    with sqlite3.connect(tmp_path / FILE) as connection:
-        connection.execute("DELETE FROM records")
+        await broker.trim("den", 3)
+        async with asyncio.timeout(10):
+            while await broker._read(_rows) != (0, 1):
+                pass
+        assert await broker.last_seq("den") == 3
+
+    async with EmbeddedBroker.open(tmp_path) as broker:
+        assert await broker.last_seq("den") == 3
+        assert await publish_all(broker, "d") == [4]
+
+
+async def test_a_log_of_an_older_version_goes_on_where_it_was(tmp_path: Path) -> None:
+    """It wrote down the last seq, whatever lines are left."""
+    older = tmp_path / FILE
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(schema, "STEPS", schema.STEPS[:2])
+        connection = schema.open_store(connect, older)
+    connection.execute("INSERT INTO logs (name, last, gone, swept) VALUES ('den', 7, 5, 5)")
+    connection.execute("INSERT INTO records VALUES (1, 7, 'ann', '', 'seven', 0)")
+    connection.execute("INSERT INTO logs (name, last, gone, swept) VALUES ('hall', 4, 4, 4)")
     connection.close()
 
     async with EmbeddedBroker.open(tmp_path) as broker:
-        assert await publish_all(broker, "d") == [4]
+        assert await broker.last_seq("den") == 7
+        assert await broker.publish("den", "ann", "", "eight") == 8
+        assert await broker.publish("hall", "ann", "", "five") == 5
 
 
 async def test_the_lines_of_a_deleted_log_are_removed_when_there_is_time(tmp_path: Path) -> None:
