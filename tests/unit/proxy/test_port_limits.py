@@ -37,6 +37,24 @@ async def test_a_body_that_does_not_end_is_given_up(tmp_path: Path) -> None:
     assert answer.status == 408
 
 
+@pytest.mark.parametrize(("blank", "statuses"), [(1, [200, 200]), (2, [200, 400])])
+async def test_one_empty_line_before_a_request_is_forgiven(
+    tmp_path: Path, blank: int, statuses: list[int]
+) -> None:
+    """Some programs end a body so (RFC 9112 §2.2); many would keep the hub busy for nothing."""
+    async with standing(tmp_path / "pages") as stand, origin(echoing()) as site:
+        client = await stand.client()
+        request = f"GET {site.url()} HTTP/1.1\r\nHost: h\r\n\r\n"
+        found = []
+        for _ in range(2):
+            for _ in range(blank if found else 1):
+                await client.say("\r\n")
+            await client.say(request)
+            found.append((await client.response()).status)
+
+    assert found == statuses
+
+
 async def test_an_idle_connection_is_closed(tmp_path: Path) -> None:
     """Without a word: nothing was asked."""
     async with standing(tmp_path / "pages", patience=Patience(idle=SOON)) as stand:

@@ -47,6 +47,7 @@ class PortConnection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport = asyncio.Transport()
         self._inbox = b""
+        self._has_skipped = False
         self._upload: Upload | None = None
         self._task: asyncio.Task[None] | None = None
         self._heard_at = self._loop.time()
@@ -207,8 +208,9 @@ class PortConnection(asyncio.Protocol):
         answers: list[bytes] = []
         try:
             while start < len(data):
-                if data.startswith(b"\r\n", start):
-                    start += 2  # some programs end a body so (RFC 9112 §2.2)
+                if data.startswith(b"\r\n", start) and not self._has_skipped:
+                    start += 2  # some programs end a body so (RFC 9112 §2.2), but only once
+                    self._has_skipped = True
                     continue
                 end = data.find(b"\r\n\r\n", start) + 4
                 raw = data[start:end]
@@ -221,6 +223,7 @@ class PortConnection(asyncio.Protocol):
                         break
                     head, start = found
                     answer = self._hits.answer(head, raw)
+                self._has_skipped = False
                 if answer is None:
                     self._flush(answers, size)
                     self._inbox = data[start:]
