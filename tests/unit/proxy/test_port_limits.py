@@ -45,7 +45,7 @@ async def test_one_empty_line_before_a_request_is_forgiven(
     async with standing(tmp_path / "pages") as stand, origin(echoing()) as site:
         client = await stand.client()
         request = f"GET {site.url()} HTTP/1.1\r\nHost: h\r\n\r\n"
-        found = []
+        found: list[int] = []
         for _ in range(2):
             for _ in range(blank if found else 1):
                 await client.say("\r\n")
