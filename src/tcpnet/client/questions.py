@@ -2,7 +2,7 @@
 
 from typing import TextIO
 
-from tcpnet.client.address import DEFAULT_HOST, DEFAULT_PORT, Address, port_number
+from tcpnet.client.address import DEFAULT_HOST, DEFAULT_PORT, Address, port_number, split
 from tcpnet.client.paper import Paper
 from tcpnet.client.stdin import Source
 from tcpnet.errors import ConfigError, TcpnetError
@@ -17,12 +17,13 @@ def ask_for(
 ) -> tuple[Address, str]:
     """Ask for what is not known yet; nothing typed takes the usual host or port.
 
-    With a host and no port, the usual port is meant. Raises Unanswered and OSError.
+    With a host and no port, the usual port is meant. HOST:PORT, as a hub shows it, answers both.
+    Raises Unanswered and OSError.
     """
     desk = _Desk(source, Paper(out))
     if host is None:
-        host = desk.ask("Enter the server IP Address: ") or DEFAULT_HOST
-        port = desk.ask_port() if port is None else port
+        host, given = desk.ask_host()
+        port = given or port or desk.ask_port()
     if name is None:
         name = desk.ask("Your id key (i.e your name): ")
     return Address(host, DEFAULT_PORT if port is None else port), name
@@ -43,6 +44,14 @@ class _Desk:
             self._paper.was_entered()
         self._paper.answer(line)
         return line.strip()
+
+    def ask_host(self) -> tuple[str, int | None]:
+        while True:
+            text = self.ask("Enter the server IP Address: ")
+            try:
+                return split(text or DEFAULT_HOST)
+            except ConfigError as error:
+                self._paper.write(str(error))
 
     def ask_port(self) -> int:
         while True:

@@ -58,5 +58,15 @@ def _with(text: str, owner: tuple[str, str], token: str) -> str:
 
 
 def _filed(name: str) -> str:
-    """The name as this file has it: whatever its case, and without blanks."""
-    return unicodedata.normalize("NFC", "".join(name.split())).casefold()
+    """The name as this file has it: one for all spellings that a hub takes for one name.
+
+    As RFC 8265, 3.3 does it: width, case, composition; and without blanks. Not `casefold`: to hubs
+    `Strasse` is somebody else than `Straße`, whose token would be lost to the one of `Strasse`.
+    """
+    wide = "".join(map(_usual_width, "".join(name.split())))
+    return unicodedata.normalize("NFC", wide.lower())
+
+
+def _usual_width(character: str) -> str:
+    width, _, code = unicodedata.decomposition(character).partition(" ")
+    return chr(int(code, 16)) if width in ("<wide>", "<narrow>") else character

@@ -68,6 +68,30 @@ def test_only_what_is_missing_is_asked(
     ]
 
 
+@pytest.mark.parametrize(
+    ("typed", "address"),
+    [("10.0.0.1:80", Address("10.0.0.1", 80)), ("[::1]:80", Address("::1", 80))],
+)
+def test_an_address_with_a_port_answers_both(typed: str, address: Address) -> None:
+    """As a hub shows it at its start; the port is not asked."""
+    out = io.StringIO()
+
+    answers = ask_for(None, None, "n", Given([typed]), out)
+
+    assert answers == (address, "n")
+    assert "Enter the server port" not in out.getvalue()
+
+
+def test_what_is_no_address_is_asked_again() -> None:
+    """With a sentence that says what is wrong."""
+    out = io.StringIO()
+
+    address, _ = ask_for(None, None, "n", Given(["h:http", "h:80"]), out)
+
+    assert address == Address("h", 80)
+    assert "port http: a port is a number from 1 to 65535\n" in out.getvalue()
+
+
 def test_what_is_no_port_is_asked_again() -> None:
     """With a sentence that says what a port is."""
     out = io.StringIO()

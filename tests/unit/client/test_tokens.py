@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tcpnet.chat.lookalikes import key
 from tcpnet.client.tokens import Tokens
 from tcpnet.errors import ConfigError
 
@@ -33,6 +34,33 @@ def test_a_token_is_found_by_the_hubs_key_and_the_name(tmp_path: Path) -> None:
 
     assert [again.of("key-a", name) for name in ("nina", "Jose", "Eve")] == ["one", "three", None]
     assert again.of("key-b", "NINA") == "two"
+
+
+def test_names_that_differ_for_a_hub_have_tokens_of_their_own(tmp_path: Path) -> None:
+    """A sharp s is no double s, nor one sigma the other: neither takes the other's place."""
+    tokens = Tokens(tmp_path / "tokens")
+    names = "Straße", "Strasse", "Σας", "Σασ"
+
+    for name in names:
+        tokens.keep("key", name, f"of-{name}")
+
+    assert [tokens.of("key", name) for name in names] == [f"of-{name}" for name in names]
+
+
+@pytest.mark.parametrize(
+    ("kept", "asked"),
+    [("Alice", "\uff21lice"), ("Chlo\u00e9", "CHLOE\u0301"), ("\u30ab", "\uff76")],
+)
+def test_spellings_that_are_one_name_to_a_hub_find_one_token(
+    kept: str, asked: str, tmp_path: Path
+) -> None:
+    """Letters of another width, and letters composed in another way."""
+    tokens = Tokens(tmp_path / "tokens")
+
+    tokens.keep("key", kept, "secret")
+
+    assert tokens.of("key", asked) == "secret"
+    assert key(kept) == key(asked)
 
 
 def test_a_newer_token_takes_the_place_of_the_older(tmp_path: Path) -> None:
