@@ -51,9 +51,6 @@ async def live(
     screen = Screen(str(address), name)
     refused = 0
     listeners: list[Listener] = [screen]
-    record = Trace(trace) if trace else None
-    if record:
-        listeners.append(record)
     link = Link(
         address,
         name,
@@ -62,7 +59,7 @@ async def live(
         Tokens(state_folder(settings, os.environ) / TOKENS),
         timeout=settings.timeout,
         tries=(None if watched else TRIES) if settings.reconnect else 0,
-        trace=record.sent if record else None,
+        tap=Trace(trace) if trace else None,
     )
     if settings.password_file:
         listeners.append(Doorman(password.read(settings.password_file), screen, link))

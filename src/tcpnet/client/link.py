@@ -15,14 +15,14 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 from tcpnet.client.address import Address
 from tcpnet.client.screen import State
 from tcpnet.client.tokens import Tokens
 from tcpnet.client.trust import Trust
-from tcpnet.client.visit import AGENT, LEFT, LOST, REFUSED, UNREACHABLE, End, Liveness, Visit
+from tcpnet.client.visit import AGENT, LEFT, LOST, REFUSED, UNREACHABLE, End, Liveness, Tap, Visit
 from tcpnet.errors import ConfigError
 from tcpnet.protocol.items import (
     PROTOCOL,
@@ -70,7 +70,7 @@ class Link:
         tries: int | None = None,
         first_pause: float = FIRST_PAUSE,
         liveness: Liveness = LIVENESS,
-        trace: Callable[[FromClient], None] | None = None,
+        tap: Tap | None = None,
     ) -> None:
         self.address = address
         self.name = name
@@ -89,7 +89,7 @@ class Link:
         self._positions: dict[str, int] = {}
         self._unanswered: dict[str, Reply] = {}
         self._resending = False
-        self._trace = trace
+        self._tap = tap
         self._visit: Visit | None = None
         self._left: End | None = None
         self._hurry = asyncio.Event()
@@ -181,7 +181,7 @@ class Link:
             hear=self._hear,
             on_greeted=lambda note: self._tell(State("greeting", self._attempt, since, note=note)),
             liveness=self.liveness,
-            trace=self._trace,
+            tap=self._tap,
         )
         self._tell(State("connecting", self._attempt, since))
         try:
@@ -249,6 +249,8 @@ class Link:
     def _tell(self, state: State) -> None:
         self.state = state
         _log.info("%s, attempt %d %s", state.phase, state.attempt, state.reason)
+        if self._tap:
+            self._tap.on_state(state, time.time())
         for listener in self._listeners:
             listener.on_state(state, time.time())
 

@@ -19,7 +19,7 @@ class Trace:
         self._out = out
         self._secrets: set[int] = set()
 
-    def on_item(self, item: FromServer, _now: float) -> None:
+    def heard(self, item: FromServer) -> None:
         """Write what the hub said."""
         if isinstance(item, Input):
             self._secrets.discard(item.id)  # another connection may have used the number before

@@ -79,7 +79,8 @@ class Trust:
 class Request:
     """Asks a hub for TLS; takes what a connection hears until that is answered."""
 
-    def __init__(self) -> None:
+    def __init__(self, note_heard: Callable[[FromServer], None]) -> None:
+        self._note_heard = note_heard
         loop = asyncio.get_running_loop()
         self._answer: asyncio.Future[FromServer | TcpnetError] = loop.create_future()
 
@@ -107,6 +108,7 @@ class Request:
 
     def received(self, item: FromServer) -> None:
         """Take the first item."""
+        self._note_heard(item)
         self._take(item)
 
     def lost(self, error: TcpnetError) -> None:

@@ -4,13 +4,14 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec import Struct
 
 from tcpnet import __version__
 from tcpnet.client.address import Address
 from tcpnet.client.resolve import resolve
+from tcpnet.client.screen import State
 from tcpnet.client.trust import Dismissed, Request, Trust, Unsafe
 from tcpnet.errors import ProtocolError, TcpnetError
 from tcpnet.net import tcp
@@ -61,6 +62,19 @@ class Liveness(Struct, frozen=True):
     max_silence: float = 60.0
 
 
+class Tap(Protocol):
+    """Who is told all that goes over the wire, in its order, before anybody acts on it."""
+
+    def heard(self, item: FromServer, /) -> None:
+        """Take what the hub said."""
+
+    def sent(self, item: FromClient, /) -> None:
+        """Take what was said to the hub."""
+
+    def on_state(self, state: State, now: float, /) -> None:
+        """Take how the link stands; `now` in seconds since 1970."""
+
+
 class Visit:
     """Speaks for the person on one connection; what is no business of the link goes to `hear`."""
 
@@ -73,7 +87,7 @@ class Visit:
         hear: Callable[[FromServer], None],
         on_greeted: Callable[[str], None],
         liveness: Liveness,
-        trace: Callable[[FromClient], None] | None = None,
+        tap: Tap | None = None,
     ) -> None:
         self.name = name
         self.welcomed = False
@@ -85,7 +99,7 @@ class Visit:
         self._hear = hear
         self._on_greeted = on_greeted
         self._liveness = liveness
-        self._trace = trace
+        self._tap = tap
         self._connection: Connection[FromServer] | None = None
         self._greets = False
         self._end: asyncio.Future[End] = asyncio.get_running_loop().create_future()
@@ -103,7 +117,9 @@ class Visit:
                 living.cancel()
         finally:
             if self._connection is not None:
-                await self._connection.close(*([Bye(reason=end.reason)] if end.farewell else []))
+                farewell = [Bye(reason=end.reason)] if end.farewell else []
+                self._note_sent(*farewell)
+                await self._connection.close(*farewell)
         return end
 
     def send(self, *items: FromClient) -> bool:
@@ -111,9 +127,7 @@ class Visit:
         if self._connection is None or not self._greets or self._end.done():
             return False
         self._connection.send(*items)
-        if self._trace:
-            for item in items:
-                self._trace(item)
+        self._note_sent(*items)
         return True
 
     def leave(self, end: End) -> None:
@@ -123,6 +137,7 @@ class Visit:
 
     def received(self, item: FromServer) -> None:
         """Take an item from the connection."""
+        self._note_heard(item)
         match item:
             case Ping(t=sent):
                 self.send(Pong(t=sent))
@@ -144,6 +159,15 @@ class Visit:
         if broken and not self.welcomed:
             reason = f"this does not look like a tcpnet hub: {reason}"
         self.leave(End(reason, BROKEN, farewell=True) if broken else End(reason))
+
+    def _note_sent(self, *items: FromClient) -> None:
+        if self._tap:
+            for item in items:
+                self._tap.sent(item)
+
+    def _note_heard(self, item: FromServer) -> None:
+        if self._tap:
+            self._tap.heard(item)
 
     def _pass_on(self, item: FromServer) -> None:
         try:
@@ -186,11 +210,10 @@ class Visit:
 
     async def _reached(self, address: Address, within: float) -> tuple[Connection[FromServer], str]:
         """Dial, and go on under TLS, or in clear where that may be; what to tell the person."""
-        request = Request()
+        request = Request(self._note_heard)
         connection = await self._dialled(address, within, request)
         number = connection.peer
-        if self._trace:
-            self._trace(Secure())
+        self._note_sent(Secure())
         async with asyncio.timeout(within):
             self.key = await request.made(connection)
         if self.key is None:

@@ -1,6 +1,8 @@
 """The link: dial, greet, stay alive, dial again, and how it ends."""
 
 import asyncio
+import io
+import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +15,7 @@ from tcpnet.client.address import Address
 from tcpnet.client.known_hubs import KnownHubs
 from tcpnet.client.link import Link, Listener
 from tcpnet.client.screen import State
+from tcpnet.client.trace import Trace
 from tcpnet.client.trust import Trust
 from tcpnet.client.visit import BROKEN, LEFT, LOST, REFUSED, UNREACHABLE, Liveness
 from tcpnet.errors import ProtocolError
@@ -27,7 +30,6 @@ from tcpnet.protocol.items import (
     Print,
     Reply,
     Resume,
-    Secure,
     Status,
     Welcome,
 )
@@ -539,14 +541,40 @@ async def test_nothing_is_sent_without_a_connection() -> None:
     assert not link.send(Pong(t=1.0))
 
 
-async def test_what_is_sent_is_traced(hub: ScriptedHub) -> None:
-    """In the order of the wire."""
-    sent: list[object] = []
+async def test_what_goes_over_the_wire_is_traced_in_its_order(hub: ScriptedHub) -> None:
+    """Both ways, signs of life and the last words too; a hub that has no TLS answers with bye."""
+    out = io.StringIO()
 
-    async with linked(hub, Ear(), trace=sent.append) as (link, _):
+    async with linked(hub, Ear(), tap=Trace(out)) as (_, running):
         caller = await hub.caller()
         await caller.lets_in()
-        link.send(Pong(t=1.0))
+        caller.says(Ping(t=1.0))
         await caller.gets(Pong)
+        caller.says(Bye(reason="goodbye", kind="quit"))
+        await running
 
-    assert [type(item) for item in sent] == [Secure, Hello, Status, Pong]
+    lines = [line for line in out.getvalue().splitlines() if not line.startswith("#")]
+    assert [(line[:1], json.loads(line[3:])["headers"][0]["type"]) for line in lines] == [
+        ("C", "secure"),
+        ("S", "bye"),
+        ("C", "hello"),
+        ("S", "welcome"),
+        ("C", "status"),
+        ("S", "ping"),
+        ("C", "pong"),
+        ("S", "bye"),
+    ]
+
+
+async def test_the_clients_own_last_word_is_traced(hub: ScriptedHub) -> None:
+    """As it is sent: before the link has ended."""
+    out = io.StringIO()
+
+    async with linked(hub, Ear(), tap=Trace(out)) as (link, running):
+        await (await hub.caller()).lets_in()
+        link.leave()
+        await running
+
+    last, end = out.getvalue().splitlines()[-2:]
+    assert last.startswith('C: {"headers":[{"type":"bye"')
+    assert "ended" in end

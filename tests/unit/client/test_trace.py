@@ -14,7 +14,7 @@ def test_a_trace_is_a_transcript_in_ascii() -> None:
     trace = Trace(out)
 
     trace.on_state(State("lost", reason="gone \u202e"), 12.5)
-    trace.on_item(Print(message="Zo\u00eb\u202e"), 13.0)
+    trace.heard(Print(message="Zo\u00eb\u202e"))
     trace.sent(Reply(res_key="k", value=5, id=1))
 
     assert out.getvalue() == (
@@ -29,9 +29,9 @@ def test_a_secret_is_not_traced() -> None:
     out = io.StringIO()
     trace = Trace(out)
 
-    trace.on_item(asks("Password: ", 1, "secret"), 0.0)
+    trace.heard(asks("Password: ", 1, "secret"))
     trace.sent(Reply(res_key="k", value="hunter2", id=1))
-    trace.on_item(asks("Name: ", 1), 0.0)
+    trace.heard(asks("Name: ", 1))
     trace.sent(Reply(res_key="k", value="Nina", id=1))
 
     assert "hunter2" not in out.getvalue()
