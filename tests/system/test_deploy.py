@@ -70,6 +70,36 @@ def test_a_folder_that_the_settings_name_is_the_hubs(
     assert "Environment=" not in printed
 
 
+def test_a_copy_of_the_example_leaves_the_hub_as_confined_as_no_settings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The folders that it names are the defaults, which are no folders for a service."""
+    example = tmp_path / "hub.toml"
+    shutil.copy(ROOT / "docs" / "tcpnet.example.toml", example)
+
+    main(["systemd", "--config", str(example)])
+
+    printed = capsys.readouterr().out
+    assert "Environment=TCPNET_SERVER_DATA_DIR=/var/lib/tcpnet\n" in printed
+    assert "Environment=TCPNET_SERVER_CACHE_DIR=/var/cache/tcpnet\n" in printed
+    assert "ReadWritePaths" not in printed
+
+
+@pytest.mark.parametrize("named", ['data_dir = "data"', 'cache_dir = ""'])
+def test_a_folder_that_depends_on_where_one_is_is_refused(
+    named: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For systemd that is `/`: the hub could write to all of it, or start nowhere."""
+    settings = tmp_path / "hub.toml"
+    settings.write_text(f"[server]\n{named}\n")
+
+    assert main(["systemd", "--config", str(settings)]) == 2
+
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert f"{named.split()[0]}: a service needs the whole path" in said.err
+
+
 def test_what_was_typed_is_written_into_the_unit(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,8 +14,6 @@ from tcpnet.errors import ConfigError
 if TYPE_CHECKING:
     from tcpnet.config import Settings
 
-_ROOT: Final = PurePosixPath("/")  # where systemd starts programs
-
 _FOLDERS: Final = {
     "data_dir": PurePosixPath("/var/lib/tcpnet"),
     "cache_dir": PurePosixPath("/var/cache/tcpnet"),
@@ -71,13 +69,22 @@ def unit(command: list[str], folders: str) -> str:
     return text.replace("{command}", _escaped(shlex.join(command))).replace("{folders}", folders)
 
 
-def _folders(settings: "Settings", named: Collection[str]) -> Iterator[str]:
-    """Lines for the folders of the hub; what the settings name is not overruled."""
+def _folders(settings: "Settings", origins: Mapping[str, str]) -> Iterator[str]:
+    """Lines for the folders of the hub; what the settings name is not overruled.
+
+    A default that is written out, as in a copy of the example, names none. Raises ConfigError.
+    """
+    from tcpnet.config import Settings
+
     for key, usual in _FOLDERS.items():
-        if f"server.{key}" not in named:
+        folder, origin = getattr(settings.server, key), origins.get(f"server.{key}")
+        if origin is None or folder == getattr(Settings().server, key):
             yield f"Environment=TCPNET_SERVER_{key.upper()}={usual}"
-        elif (folder := _ROOT / getattr(settings.server, key)) != usual:
-            yield f"ReadWritePaths={_escaped(shlex.quote(str(folder)))}"
+        elif not Path(folder).anchor:
+            # Systemd would start the hub in `/`, where an empty name lets it write everywhere.
+            raise ConfigError(f"{origin}: server.{key}: a service needs the whole path, from /")
+        elif PurePosixPath(folder) != usual:
+            yield f"ReadWritePaths={_escaped(shlex.quote(folder))}"
 
 
 def _escaped(words: str) -> str:
