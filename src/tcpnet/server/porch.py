@@ -1,6 +1,7 @@
 """The proxy port's own pages: how to set programs up, and whether that works from here."""
 
 import json
+import re
 from html import escape
 from typing import Final, NamedTuple
 
@@ -186,17 +187,24 @@ def _form(trial: Trial) -> str:
 
 def _lines(lines: str, base: str) -> str:
     """Return lines with this hub in them, as HTML."""
-    host = base.partition("//")[2].rpartition(":")[0] or base.partition("//")[2]
+    host = _host(base)
     near = ",".join(dict.fromkeys(("localhost", "127.0.0.1", host)))
     return escape(lines.format(base=base, host=host, near=near))
 
 
+def _host(base: str) -> str:
+    """Return the name or the address by which the reader calls this hub."""
+    return re.sub(r":[0-9]+$", "", base.partition("//")[2])
+
+
 def _pac(base: str) -> str:
     """What tells a browser which way to take: near machines are asked without the hub."""
-    proxy = json.dumps(f"PROXY {base.partition('//')[2]}; DIRECT")
+    site = base.partition("//")[2]
+    proxy, hub = json.dumps(f"PROXY {site}; DIRECT"), json.dumps(_host(base))
     return (
         "function FindProxyForURL(url, host) {\n"
-        '  if (host == "localhost" || host.substring(0, 4) == "127." || host == "[::1]")\n'
+        f'  if (host == {hub} || host == "localhost" || host == "[::1]") return "DIRECT";\n'
+        '  if (host.substring(0, 4) == "127.")\n'
         '    return "DIRECT";\n'
         '  if (isPlainHostName(host) || dnsDomainIs(host, ".local")) return "DIRECT";\n'
         f"  return {proxy};\n"

@@ -121,6 +121,21 @@ async def test_a_tidied_address_hides_nothing(stand: Stand, site: str) -> None:
     assert (await client.response()).status == 400
 
 
+async def test_a_browser_that_has_the_hub_for_its_proxy_finds_pages_behind_it_too(
+    stand: Stand,
+) -> None:
+    """It asks for the whole address of the hub."""
+    async with origin(said("200 OK", "Cache-Control: max-age=60", body=b"page")) as site:
+        client = await stand.client()
+
+        answer = await client.get(f"http://127.0.0.1:{stand.number}/+/{site.url('/a?b')}")
+        own = await client.get(f"http://127.0.0.1:{stand.number}/")
+
+    assert (answer.status, answer.body) == (200, b"page")
+    assert site.heads[0].startswith(b"GET /a?b HTTP/1.1\r\n")
+    assert own.status == 200
+
+
 async def test_a_redirect_leads_through_the_hub(stand: Stand) -> None:
     """A relative one from its own site, an absolute one from wherever it leads."""
     for location, path in (("https://b.example/x", "https://b.example/x"), ("/x", "{site}/x")):

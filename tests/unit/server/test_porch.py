@@ -69,6 +69,7 @@ def test_browsers_are_told_the_way() -> None:
     text = page("/proxy.pac", "http://[fd00::1]:3128")
 
     assert 'return "PROXY [fd00::1]:3128; DIRECT";' in text
+    assert 'if (host == "[fd00::1]" ||' in text
     assert 'host == "localhost"' in text
 
 

@@ -107,7 +107,8 @@ class Exchange:
         if isinstance(target, PageTarget) and not target.mapped:
             site = urls.origin(target.url)
             if site in (PROBE, f"http://{self._client.own_address}"):
-                return OwnTarget(target.url[len(site) :])
+                # A browser that has this hub for its proxy asks it so for what is behind /+/, too.
+                return targets.here(target.url[len(site) :])
             if head.method == "OPTIONS" and head.asked.get("max-forwards") == "0":
                 return OwnTarget("*")
         return target
@@ -159,7 +160,8 @@ class Exchange:
         return mapping.base(host, self._client.own_address)
 
     async def _page(self, target: PageTarget) -> None:
-        asker = await self._asker(mapped=target.mapped)
+        knows_proxies = not self._head.target.startswith("/")
+        asker = await self._asker(mapped=target.mapped and not knows_proxies)
         request = PageRequest(
             method=self._head.method,
             url=target.url,

@@ -59,7 +59,7 @@ def read(head: RequestHead) -> Target:
     if head.method == "CONNECT":
         return _tunnel(target)
     if target.startswith("/"):
-        return _origin_form(target)
+        return here(target)
     if target == "*" and head.method == "OPTIONS":
         return OwnTarget("*")
     url = page(target)
@@ -87,7 +87,8 @@ def _page(target: str) -> str:
         raise Refused(400, _sentence(error)) from error
 
 
-def _origin_form(target: str) -> Target:
+def here(target: str) -> Target:
+    """Return what a path at this hub is for (origin-form). Raises Refused."""
     plus = _PLUS.match(target)
     if plus is None:
         return OwnTarget(target.partition("?")[0])
