@@ -1,6 +1,8 @@
 """The port at which people call; taken before anything else is touched, or even imported."""
 
 import errno
+import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,5 +23,16 @@ def telling(host: str, port: int) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        why = "it is in use already" if error.errno == errno.EADDRINUSE else error.strerror
-        raise ConfigError(f"cannot listen at {host}/{port}: {why}") from error
+        raise ConfigError(f"cannot listen at {host}/{port}: {_why(error)}") from error
+
+
+def _why(error: OSError) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return "it is in use already"
+        case errno.EADDRNOTAVAIL:
+            return "this machine does not have that address"
+    # asyncio puts its own words and the address into the text of what the system said.
+    if error.errno and not isinstance(error, socket.gaierror):
+        return os.strerror(error.errno)
+    return error.strerror or str(error)

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from tcpnet.errors import ConfigError
+from tcpnet.server.listening import telling
 
 _log = logging.getLogger(__name__)
 
@@ -37,12 +37,8 @@ async def answering(
     runner = web.ServerRunner(web.Server(answer, access_log=None))
     await runner.setup()
     try:
-        try:
+        with telling(host, port):
             await web.TCPSite(runner, host, port).start()
-        except OSError as error:
-            raise ConfigError(
-                f"metrics: cannot listen at {host}/{port}: {error.strerror}"
-            ) from error
         name = runner.addresses[0]
         yield str(name[0]), int(name[1])
     finally:

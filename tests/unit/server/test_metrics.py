@@ -108,7 +108,7 @@ async def test_a_port_that_is_taken_is_named() -> None:
         taken.listen()
         port = taken.getsockname()[1]
 
-        with pytest.raises(ConfigError, match=f"metrics: cannot listen at 127.0.0.1/{port}"):
+        with pytest.raises(ConfigError, match=f"cannot listen at 127.0.0.1/{port}: it is in use"):
             async with town(metrics={"port": port}):
                 pass
 
