@@ -325,6 +325,7 @@ async def test_a_site_learns_nothing_of_its_reader(stand: Stand) -> None:
         ("GET http://[::ffff:10.0.0.1]/", 403),
         ("GET http://169.254.169.254/latest/meta-data", 403),
         ("GET http://127.0.0.1:25/", 403),
+        ("get http://example.com/", 501),
         ("TRACE http://example.com/", 405),
         ("POST /", 405),
         ("GET /nothing", 404),
