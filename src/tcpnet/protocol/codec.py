@@ -1,6 +1,7 @@
 """Frames in and out: items to lines, lines to items, bytes to lines."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any, Final, Generic, TypeVar, Union, cast
 
 import msgspec
@@ -95,13 +96,15 @@ class Decoder(Generic[Known]):
         return found
 
 
+@cache  # one is 27 KiB, and holds nothing of what it read
 def from_client() -> Decoder[FromClient]:
-    """A decoder of what clients say."""
+    """The decoder of what clients say."""
     return cast("Decoder[FromClient]", Decoder[Any](*_members(FromClient)))
 
 
+@cache
 def from_server() -> Decoder[FromServer]:
-    """A decoder of what servers say."""
+    """The decoder of what servers say."""
     return cast("Decoder[FromServer]", Decoder[Any](*_members(FromServer)))
 
 
