@@ -172,6 +172,7 @@ async def test_a_log_that_nobody_reads_holds_nobody_up(
 
         assert await running.ended() == 0
     assert log.count("session started") == log.count("session ended") == 2
+    assert log.rstrip().endswith("ended")
 
 
 async def test_a_hub_ends_though_nobody_reads_its_log(

@@ -194,9 +194,10 @@ async def _stand(
     from tcpnet.server import supervisor
     from tcpnet.server.app import running
 
+    log = logging.getLogger(__name__)
     async with running(settings, listener) as hub:
         _collect_less()
-        logging.getLogger(__name__).info("started", extra={"loop": loop})
+        log.info("started", extra={"loop": loop})
         for line in _announcement(hub.addresses):
             print(line, flush=True)
         for host, port in hub.proxy_addresses:
@@ -209,6 +210,7 @@ async def _stand(
         supervisor.tell(supervisor.READY)
         await stop.wait()
         supervisor.tell(supervisor.STOPPING)
+    log.info("ended")
 
 
 def _collect_less() -> None:
