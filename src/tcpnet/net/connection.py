@@ -58,7 +58,7 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         self.max_stall = max_stall
         self._receiver = receiver
         self.bytes_in = self.bytes_out = self.frames_in = self.frames_out = 0
-        self.origin: object = None  # what must live as long as the connection
+        self.streams: asyncio.Protocol | None = None  # what must live as long as the connection
         self._decoder = decoder
         self._pulse = pulse
         self._lines = Lines(max_frame)
@@ -321,6 +321,9 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of everything; called by asyncio."""
         self._transport = None
+        if self.streams is not None:  # they hold each other
+            self.streams.connection_lost(None)
+            self.streams = None
         self._stop_watching()
         self._outbox.clear()
         self._outbox_size = 0

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable
-from typing import Final, Self
+from typing import Final, Self, cast
 
 from tcpnet.net.connection import MAX_OUTBOX, Connection, Receiver, whence
 from tcpnet.net.pulse import Pulse
@@ -163,6 +163,7 @@ def _adopt(connection: Connection[FromClient], writer: asyncio.StreamWriter) -> 
     sock: socket.socket | None = transport.get_extra_info("socket")
     if sock is not None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    # The writer among them: dropped, it would close the transport.
+    connection.streams = cast("asyncio.Protocol", transport.get_protocol())
     transport.set_protocol(connection)
     connection.connection_made(transport)
-    connection.origin = writer  # dropped, it would close the transport

@@ -12,6 +12,8 @@ from tcpnet.protocol.items import FromClient, FromServer, Print
 MAX_KEPT: Final = 64 * 1024
 """Bytes told to somebody who is away that are kept for his return."""
 
+Gone = Callable[[TcpnetError], None]
+
 _LEFT_OUT: Final = Print(
     message="More was said to you while you were away than could be kept: the rest is left out.",
     kind="notice",
@@ -21,21 +23,15 @@ _LEFT_OUT: Final = Print(
 class Attachment:
     """Says to the person what is to be said, or keeps it while he is away.
 
-    A session outlives its connection by `grace` seconds where its client can come back; then, or
-    at once where it cannot, `gone` is called with what ended the connection.
+    A session outlives its connection by `grace` seconds where its client can come back; then
+    `gone` is called with what ended the connection.
     """
 
-    def __init__(
-        self,
-        connection: Connection[FromClient],
-        grace: float,
-        gone: Callable[[TcpnetError], None],
-    ) -> None:
+    def __init__(self, connection: Connection[FromClient], grace: float) -> None:
         self.connection = connection
         self.resumable = False
         self.away = False
         self._grace = grace
-        self._gone = gone
         self._kept: list[bytes] = []
         self._kept_size = 0
         self._overflowed = False
@@ -62,23 +58,25 @@ class Attachment:
             await asyncio.shield(self._returned)
         await self.connection.drained()
 
-    def lost(self, error: TcpnetError) -> bool:
+    def lost(self, error: TcpnetError, gone: Gone) -> bool:
         """Take note that the connection ended; whether its person may still come back."""
         if not (self.resumable and self._grace and isinstance(error, ConnectionLost)):
             return False
         self.away = True
         self.connection.abort()  # also where it was us who gave it up
-        self._wait(self._grace, error)
+        self._wait(self._grace, error, gone)
         return True
 
-    def replace(self, connection: Connection[FromClient], within: float) -> Connection[FromClient]:
+    def replace(
+        self, connection: Connection[FromClient], within: float, gone: Gone
+    ) -> Connection[FromClient]:
         """Go on with another connection, silent until `returned`; gives the old one.
 
         `within`: the seconds that its client has to acknowledge.
         """
         old, self.connection = self.connection, connection
         self.away = True
-        self._wait(within, ProtocolError("coming back took too long"))
+        self._wait(within, ProtocolError("coming back took too long"), gone)
         return old
 
     def returned(self) -> None:
@@ -101,7 +99,7 @@ class Attachment:
             self._waiting.cancel()
             self._waiting = None
 
-    def _wait(self, seconds: float, error: TcpnetError) -> None:
+    def _wait(self, seconds: float, error: TcpnetError, gone: Gone) -> None:
         self.forget()
         loop = asyncio.get_running_loop()
-        self._waiting = loop.call_later(seconds, self._gone, error)
+        self._waiting = loop.call_later(seconds, gone, error)

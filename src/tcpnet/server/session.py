@@ -102,7 +102,7 @@ class Session:
         self.is_operator = False
         self.seen: Callable[[int], None] = _nobody
         self.positions: Mapping[str, int] = {}
-        self._attachment = Attachment(connection, grace, self._end)
+        self._attachment = Attachment(connection, grace)
         self._pace = pace
         self._idle = Bucket(pace.rate * IDLE, pace.burst * IDLE)
         self._is_held_back = False
@@ -186,7 +186,7 @@ class Session:
         if not self.is_away and self._standing is not None:
             self._standing.went_away()
         connection = newcomer.connection
-        old = self._attachment.replace(connection, within)
+        old = self._attachment.replace(connection, within, self._end)
         newcomer._attachment.connection = old
         old.receiver, connection.receiver = newcomer, self
         self.positions = positions
@@ -339,7 +339,21 @@ class Session:
         """Say the last word and end; bounded."""
         self._attachment.forget()
         self.withdraw()
-        await self.connection.close(farewell)
+        try:
+            await self.connection.close(farewell)
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Cut what goes in circles, so that nothing is left for the collector to find.
+
+        With many who come and go it would find much at once, and hold everybody up for a second.
+        """
+        self.connection.receiver = None
+        if self._error is not None:  # its trace holds the frames, and they hold the session
+            self._error = self._error.with_traceback(None)
+            self._error.__context__ = None
+        self._cut = None
 
     def received(self, item: FromClient) -> None:
         """Take one item from the connection, in the event loop."""
@@ -376,7 +390,7 @@ class Session:
             return  # it ends already
         self._limited(error.bound, self.address)
         was_away = self.is_away
-        if not self._attachment.lost(error):
+        if not self._attachment.lost(error, self._end):
             self._end(error)
         elif self._standing is not None and not was_away:
             self._standing.went_away()

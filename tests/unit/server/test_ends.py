@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import socket
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -65,6 +66,7 @@ async def test_nothing_is_left_of_a_session_that_ended_in_the_middle(
     """No task, descriptor, session, presence or seat."""
     async with town(limits=QUICK, proxy={"allow": ["127.0.0.0/8"]}) as hub:
         community = hub.hub.community
+        await community.origins.own_address(silent_site)  # what the first fetch loads stays
         before, files = asyncio.all_tasks(), open_files()
         for stage in STAGES:
             ann = await hub.dials(f"ann-{stage.__name__}")
@@ -80,3 +82,23 @@ async def test_nothing_is_left_of_a_session_that_ended_in_the_middle(
             assert open_files() <= files, stage.__name__
 
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+@pytest.mark.parametrize("end", ENDS, ids=lambda end: end.__name__)
+async def test_the_collector_finds_nothing_of_a_session_that_ended(end: Step) -> None:
+    """With thousands who come and go it would hold everybody up for a second."""
+    async with town(limits=QUICK) as hub:
+        before = asyncio.all_tasks()
+        ann = await hub.dials("ann")
+        await comes_to_the_menu(hub, ann)
+        left = [weakref.ref(session) for session in hub.hub.community.sessions.values()]
+        gc.collect()
+        gc.disable()
+        try:
+            await end(hub, ann)
+            await hub.close()
+            await ended(before)
+
+            assert [session() for session in left] == [None]
+        finally:
+            gc.enable()
