@@ -18,9 +18,9 @@ MAX_VARIANTS: Final = 32
 _FIELD_OVERHEAD: Final = 160
 # For the page itself, what was read out of it, and an answer that is ready: by resident memory.
 _HELD_OVERHEAD: Final = 3072
-# Of a body, in sixteenths: what its copies leave idle in the heap once it was passed on, and what
-# remembers it beside the page; by resident memory and glibc's mallinfo.
-_IDLE_SIXTEENTHS: Final = 7
+# Half of a body: what its copies leave idle in the heap once it was passed on, and what remembers
+# it beside the page; by resident memory and glibc's mallinfo.
+_IDLE_SHIFT: Final = 1
 
 
 @dataclass(eq=False, slots=True)
@@ -200,5 +200,5 @@ def _newest_first(page: Page) -> float:
 
 
 def _cost(held: Held) -> int:
-    idle = len(held.body) * _IDLE_SIXTEENTHS // 16
+    idle = len(held.body) >> _IDLE_SHIFT
     return held.size + idle + _HELD_OVERHEAD + _FIELD_OVERHEAD * len(held.entry.fields)

@@ -30,7 +30,7 @@ _HIGH_WATER: Final = 256 * 1024
 """Bytes of answers that may wait for the client before the origin is made to wait."""
 
 _COPIED: Final = 16 * 1024
-"""Bytes of answers that are put together: a copy of more costs more than to send them apart."""
+"""Bytes of answers that are put together; uvloop sends more than that apart, without a copy."""
 
 _RESET: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 

@@ -28,7 +28,7 @@ _MADE_HERE = frozenset({"age", "content-length"})
 
 
 Response = tuple[bytes, bytes]
-"""Head and body, apart: a large body goes out without a copy of it."""
+"""Head and body, apart: the connection joins what is cheaper to send in one piece."""
 
 MAX_READY: Final = 2048
 """Heads for which an answer is ready."""
