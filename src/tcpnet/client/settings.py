@@ -4,7 +4,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias, get_args, get_origin
 
 import msgspec
 from msgspec import Meta, Struct
@@ -161,7 +161,15 @@ def _checked(key: str, value: Any, source: str) -> Any:
     try:
         return msgspec.convert(str(value) if not strict else value, _KEYS[key], strict=strict)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{source}: {key}: {error}") from error
+        raise ConfigError(f"{source}: {key}: {_words_of(key) or error}") from error
+
+
+def _words_of(key: str) -> str:
+    """Which words a setting takes, where it takes no others."""
+    if get_origin(_KEYS[key]) is not Literal:
+        return ""
+    *words, last = get_args(_KEYS[key])
+    return f"wanted is {', '.join(words)} or {last}"
 
 
 def _line_of(key: str, text: str) -> int:

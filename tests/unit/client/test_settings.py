@@ -81,6 +81,15 @@ def test_answers_come_from_the_command_line_only(tmp_path: Path) -> None:
     assert len(warnings) == 1
 
 
+def test_a_word_that_is_none_of_a_setting_is_told_which_are(tmp_path: Path) -> None:
+    """Nobody has to look them up."""
+    file = tmp_path / "client.toml"
+    file.write_text('bell = "loud"\n', "utf-8")
+
+    with pytest.raises(ConfigError, match="bell: wanted is off, mention or all"):
+        load({}, {}, file)
+
+
 @pytest.mark.parametrize(
     "text", ["port = 0", 'port = "x"', 'bell = "loud"', "timeout = -1", "port =", "name = \xff"]
 )
