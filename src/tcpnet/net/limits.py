@@ -1,5 +1,6 @@
 """How much one peer may do: a bucket of tokens, connections an address, and what was refused."""
 
+import functools
 import ipaddress
 import logging
 from collections import Counter, OrderedDict
@@ -92,10 +93,11 @@ class Doorway:
         self.per_second = per_second
         self.counts_loopback = counts_loopback
         self._inside: Counter[str] = Counter()
+        self._people = 0  # the sum of these
         self._calls: OrderedDict[str, Bucket] = OrderedDict()
 
     def __len__(self) -> int:
-        return self._inside.total()
+        return self._people
 
     def refusal(self, address: str, now: float) -> Refusal | None:
         """Why one more from this address cannot come in, None if it can; `now` is monotonic."""
@@ -124,10 +126,12 @@ class Doorway:
     def enter(self, address: str) -> None:
         """Count one in."""
         self._inside[address] += 1
+        self._people += 1
 
     def leave(self, address: str) -> None:
         """Count one out."""
         self._inside[address] -= 1
+        self._people -= 1
         if not self._inside[address]:
             del self._inside[address]
 
@@ -151,6 +155,7 @@ def household(address: str, own: str = "") -> str:
     return address if is_near else str(network)
 
 
+@functools.lru_cache(maxsize=1024)
 def is_loopback(address: str) -> bool:
     """Whether this numeric address is the machine itself."""
     try:
