@@ -24,14 +24,24 @@ async def choose(session: Session, rows: Collection[int]) -> int:
         session.tell(f"Please enter {wanted}.", kind="error")
 
 
-async def new_password(session: Session, community: Community, question: str) -> str:
-    """Ask for a new password, twice; what to store of it. Raises UserError where it will not do."""
-    first = await session.ask(question, key="new_password", res_type="secret")
-    hashed = await community.passwords.hashed(first.text)
-    again = await session.ask("The same again: ", key="new_password", res_type="secret")
-    if first.text != again.text:
-        raise UserError("These are two different passwords: nothing was changed.")
-    return hashed
+async def new_password(session: Session, community: Community, question: str) -> str | None:
+    """Ask for a new password, twice; what to store of it, or None after an empty line.
+
+    One that will not do is asked for again: whoever types on must not type it for all to see.
+    """
+    while True:
+        first = await session.ask(question, key="new_password", res_type="secret")
+        if not first.text:
+            return None
+        try:
+            hashed = await community.passwords.hashed(first.text)
+        except UserError as error:
+            session.tell(str(error), kind="error")
+            continue
+        again = await session.ask("The same again: ", key="new_password", res_type="secret")
+        if first.text == again.text:
+            return hashed
+        session.tell("These are two different passwords.", kind="error")
 
 
 async def agreed(session: Session, question: str, *, key: str) -> bool:

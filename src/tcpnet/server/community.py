@@ -74,15 +74,18 @@ class Community:
         if limit:
             self.tally.note(limit, address, time.monotonic())
 
-    async def forget(self, account: Account) -> None:
-        """Delete an account with its mailbox, and end its sessions. Raises BrokerError."""
+    async def forget(self, account: Account, *, but: Session | None = None) -> None:
+        """Delete an account with its mailbox, and end its sessions, all but one.
+
+        Raises BrokerError.
+        """
         # The name last: whoever has it next finds nothing, and a failure can be made good.
         await self.mailboxes.delete(account)
         await self.habits.forget(account)
         await self.proxy_keys.revoke(account)
         await self.places.forget(account)
         await self.accounts.delete(account)
-        self.end(account, "this account was deleted")
+        self.end(account, "this account was deleted", but=but)
 
     async def lapse(self, account: Account) -> None:
         """Delete an account that nothing proves and nobody uses. Raises BrokerError."""

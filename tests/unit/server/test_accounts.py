@@ -236,6 +236,7 @@ async def test_forget_me_deletes_account_mailbox_and_tokens(hub: Town) -> None:
     await nina.chooses(9)
     await nina.chooses(4)
     await nina.answers("Delete this account", "y")
+    await nina.sees("Your account is deleted")
     await nina.gone()
 
     again, second = await comes(hub, "Nina", first.token)
@@ -284,6 +285,8 @@ async def test_where_guests_are_off_newcomers_need_a_code() -> None:
         await eve.answers("Password or invitation code: ", "nothing good")
         await eve.sees("This is neither the password of Eve nor a code that is good.")
         await eve.answers("Password or invitation code: ", code.upper())
+        await eve.answers("Choose a password: ", "")
+        await eve.sees("No password was given.")
         await eve.answers("Choose a password: ", "correct horse")
         await eve.answers("The same again: ", "correct horse")
         await eve.gets(Welcome)
@@ -300,10 +303,10 @@ async def test_where_guests_are_off_newcomers_need_a_code() -> None:
         ("one two three", "one two four", "two different passwords"),
     ],
 )
-async def test_a_password_that_will_not_do_changes_nothing(
+async def test_a_password_that_will_not_do_is_asked_for_again(
     hub: Town, first: str, second: str, words: str
 ) -> None:
-    """Too short, too long, or mistyped."""
+    """What is typed on is not to be seen; an empty line goes back, and nothing was changed."""
     nina, _ = await comes(hub, "Nina")
     await nina.chooses(9)
     await nina.chooses(1)
@@ -312,8 +315,8 @@ async def test_a_password_that_will_not_do_changes_nothing(
         await nina.answers("The same again: ", second)
 
     await nina.sees(words)
-    await nina.asked("Your option")
-    await nina.chooses(9)
+    await nina.answers("New password: ", "")
+    await nina.sees("No password was given: nothing was changed.")
     await nina.sees("1. Set a password")
 
 

@@ -48,6 +48,8 @@ async def _set_password(session: Session, community: Community) -> None:
     if not session.is_private:
         raise UserError("A password is not asked over a connection that others can listen to.")
     hashed = await new_password(session, community, "New password: ")
+    if hashed is None:
+        raise UserError("No password was given: nothing was changed.")
     await community.accounts.set_password(session.account, hashed)
     session.tell("Your password is set. It lets you in as this name from anywhere.")
 
@@ -56,7 +58,7 @@ async def _show_places(session: Session, community: Community) -> None:
     for other in community.sessions.values():
         if other.account == session.account:
             here = " (here)" if other is session else ""
-            state = "away" if other.is_away else "connected"
+            state = "Away" if other.is_away else "Connected"
             session.tell(f"{state} from {other.address} with {other.agent}{here}")
 
 
@@ -86,5 +88,6 @@ async def _remove_proxy_key(session: Session, community: Community) -> None:
 async def _forget(session: Session, community: Community) -> None:
     question = "Delete this account, its messages and its tokens (y/n)?: "
     if await agreed(session, question, key="forget"):
-        await community.forget(session.account)
+        await community.forget(session.account, but=session)
+        session.tell("Your account is deleted, and with it your messages and tokens.")
         raise Quit

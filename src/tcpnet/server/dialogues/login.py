@@ -201,12 +201,10 @@ async def _secret(session: Session, community: Community) -> str:
 
 
 async def _chosen_password(session: Session, community: Community) -> str:
-    """Ask for a new password until it will do; what to store of it."""
-    while True:
-        try:
-            return await new_password(session, community, "Choose a password: ")
-        except UserError as error:
-            session.tell(str(error), kind="error")
+    """Ask for a new password until there is one; what to store of it."""
+    while (hashed := await new_password(session, community, "Choose a password: ")) is None:
+        session.tell("No password was given.", kind="error")
+    return hashed
 
 
 async def _is_right(

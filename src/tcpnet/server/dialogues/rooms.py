@@ -217,7 +217,9 @@ async def _from_owner(
     if not bare:
         await community.rooms.post(room, session.account, answer.text, answer.mid)
     elif bare[1].lower() == "bye":
-        raise UserError("This room is yours. Type 'exit' to close it.")
+        raise UserError(
+            "This room is yours. Type 'exit' to close it, or /leave to leave it to others."
+        )
     else:
         await community.rooms.close(room, session.account)
     return bool(bare)
