@@ -14,9 +14,9 @@ from tcpnet.chat.guessing import Guesses
 from tcpnet.chat.habits import HabitBook
 from tcpnet.chat.proxykeys import ProxyKeys
 from tcpnet.errors import UserError
-from tcpnet.net.limits import Doorway
+from tcpnet.net.limits import Doorway, household
 from tcpnet.proxy.guard import Network
-from tcpnet.proxy.port.asker import Asker, Stranger
+from tcpnet.proxy.port.asker import Asker, Caller, Stranger
 from tcpnet.proxy.port.refusals import Refused
 
 _ANYBODY: Final = Asker(caching=True, private=True)
@@ -46,8 +46,9 @@ class Entrance:
         self._bans = bans
         self._note = note
 
-    def admit(self, address: str) -> Refused | None:
+    def admit(self, caller: Caller) -> Refused | None:
         """Count a connection in, or say why not."""
+        address = caller.address
         if (ban := self._bans.of_address(address)) is not None:
             self._note("bans", address)
             return Refused(403, f"{ban}.", final=True)
@@ -55,16 +56,16 @@ class Entrance:
             self._note("proxy.clients", address)
             words = "This proxy is not for your address (the operator can allow it: proxy.clients)."
             return Refused(403, words, final=True)
-        if (full := self._doorway.refusal(address, time.monotonic())) is not None:
+        if (full := self._doorway.refusal(_counted(caller), time.monotonic())) is not None:
             self._note(full.limit.replace("limits.", "proxy."), address)
             words = f"{full.words[:1].upper()}{full.words[1:]}."
             return Refused(503, words, fields=(("Retry-After", "10"),), final=True)
-        self._doorway.enter(address)
+        self._doorway.enter(_counted(caller))
         return None
 
-    def leave(self, address: str) -> None:
+    def leave(self, caller: Caller) -> None:
         """Count a connection out."""
-        self._doorway.leave(address)
+        self._doorway.leave(_counted(caller))
 
     def _is_near(self, address: str) -> bool:
         try:
@@ -86,7 +87,7 @@ class OpenDoor(Entrance):
         """Everybody is the same here."""
         return _ANYBODY
 
-    async def asker(self, _credentials: str | None, _address: str) -> Asker:
+    async def asker(self, _credentials: str | None, _caller: Caller) -> Asker:
         """Everybody is the same here."""
         return _ANYBODY
 
@@ -127,7 +128,7 @@ class KeyedDoor(Entrance):
             return None
         return seen.asker
 
-    async def asker(self, credentials: str | None, address: str) -> Asker:
+    async def asker(self, credentials: str | None, caller: Caller) -> Asker:
         """Whose credentials these are. Raises Stranger, and Refused after too many tries."""
         if not credentials:
             raise Stranger(
@@ -138,7 +139,7 @@ class KeyedDoor(Entrance):
         account = self._keys.owner(name, key)
         # The right key is never made to wait for what others tried.
         if account is None:
-            await self._stranger(name, address)
+            await self._stranger(name, caller)
             raise Stranger("This name and this key do not belong together.")
         if ban := self._bans.of_name(account.name):
             raise Refused(403, f"{ban}.")
@@ -151,12 +152,13 @@ class KeyedDoor(Entrance):
     def _changes(self) -> tuple[int, int]:
         return self._keys.changes, self._habits.changes
 
-    async def _stranger(self, name: str, address: str) -> None:
+    async def _stranger(self, name: str, caller: Caller) -> None:
         """Make whoever guesses wait, longer each time. Raises Refused after too many tries."""
         try:
-            delay = self._guesses.begin(f"proxy {name[:64]}", address, time.monotonic())
+            now, counted = time.monotonic(), _counted(caller)
+            delay = self._guesses.begin(f"proxy {name[:64]}", counted, now)
         except UserError as error:
-            self._note(error.bound, address)
+            self._note(error.bound, caller.address)
             raise Refused(429, str(error), fields=(("Retry-After", "60"),)) from error
         await asyncio.sleep(delay)
 
@@ -165,6 +167,11 @@ class KeyedDoor(Entrance):
         self._seen.move_to_end(credentials)
         while len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
+
+
+def _counted(caller: Caller) -> str:
+    """What limits count this caller to, as for people."""
+    return household(*caller) if ":" in caller.address else caller.address
 
 
 def _basic(credentials: str) -> tuple[str, str]:

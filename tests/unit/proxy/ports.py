@@ -12,7 +12,7 @@ from typing import Any, Self
 from tcpnet.proxy.fetcher import Fetcher
 from tcpnet.proxy.guard import Guard, network
 from tcpnet.proxy.pages import Limits, PageStore
-from tcpnet.proxy.port.asker import Asker
+from tcpnet.proxy.port.asker import Asker, Caller
 from tcpnet.proxy.port.listener import ProxyPort
 from tcpnet.proxy.port.refusals import Refused
 from tcpnet.proxy.port.service import OwnPage, Service
@@ -31,17 +31,17 @@ class Door:
     inside: int = 0
     asks_for_names: bool = False
 
-    def admit(self, _address: str) -> Refused | None:
+    def admit(self, _caller: Caller) -> Refused | None:
         self.inside += self.closed is None
         return self.closed
 
-    def leave(self, _address: str) -> None:
+    def leave(self, _caller: Caller) -> None:
         self.inside -= 1
 
     def known(self, _credentials: str | None) -> Asker | None:
         return self.who
 
-    async def asker(self, _credentials: str | None, _address: str) -> Asker:
+    async def asker(self, _credentials: str | None, _caller: Caller) -> Asker:
         return self.who
 
 

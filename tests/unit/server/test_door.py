@@ -6,7 +6,13 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
+from tcpnet.broker.memory import MemoryBroker
+from tcpnet.chat.bans import Bans
 from tcpnet.config import PRIVATE
+from tcpnet.net.limits import Doorway
+from tcpnet.proxy.guard import network
+from tcpnet.proxy.port.asker import Caller
+from tcpnet.server.door import OpenDoor
 from tests.hub import Person, Town, town
 from tests.origins import Exchange, origin
 from tests.unit.proxy.ports import Client, said
@@ -202,3 +208,22 @@ def test_private_networks_are_the_default() -> None:
     """A hub that can be reached from the Internet is no open proxy."""
     assert "0.0.0.0/0" not in PRIVATE
     assert all(not network.endswith("/0") for network in PRIVATE)
+
+
+@pytest.mark.parametrize(
+    ("own", "inside"),
+    [("2001:db8:ffff::1", 2), ("2001:db8::1", 5)],
+    ids=["from elsewhere", "from the hub's own network"],
+)
+def test_an_address_of_ipv6_counts_as_it_does_for_people(own: str, inside: int) -> None:
+    """Its network of 64 bits is one household; the hub's own neighbours count one by one."""
+    everybody = [network("2001:db8::/32")]
+    door = OpenDoor(everybody, Doorway(total=10, per_address=2), Bans(MemoryBroker()))
+    callers = [Caller(f"2001:db8::{number}", own) for number in range(2, 7)]
+
+    admitted = [caller for caller in callers if door.admit(caller) is None]
+    for caller in admitted:
+        door.leave(caller)
+    again = [caller for caller in callers if door.admit(caller) is None]
+
+    assert len(admitted) == len(again) == inside

@@ -16,6 +16,13 @@ class Asker(NamedTuple):
     private: bool = True
 
 
+class Caller(NamedTuple):
+    """Who calls: his numeric address, and the hub's own one that he called."""
+
+    address: str
+    own: str = ""
+
+
 class Stranger(TcpnetError):
     """These credentials are nobody's; the text says what to send."""
 
@@ -28,11 +35,11 @@ class Door(Protocol):
         """Whether only people with credentials are served."""
         ...
 
-    def admit(self, address: str) -> Refused | None:
-        """Count a connection in from this numeric address; why not, if it may not come in."""
+    def admit(self, caller: Caller) -> Refused | None:
+        """Count a connection in; why not, if it may not come in."""
         ...
 
-    def leave(self, address: str) -> None:
+    def leave(self, caller: Caller) -> None:
         """Count a connection out."""
         ...
 
@@ -40,6 +47,6 @@ class Door(Protocol):
         """Whose credentials these are, if that can be told at once."""
         ...
 
-    async def asker(self, credentials: str | None, address: str) -> Asker:
+    async def asker(self, credentials: str | None, caller: Caller) -> Asker:
         """Whose credentials these are. Raises Stranger, and Refused after too many tries."""
         ...

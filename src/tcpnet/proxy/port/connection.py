@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any, Final, cast
 
 from tcpnet.proxy.port import framing, heads, responses
+from tcpnet.proxy.port.asker import Caller
 from tcpnet.proxy.port.exchange import Exchange
 from tcpnet.proxy.port.heads import RequestHead
 from tcpnet.proxy.port.hits import Hits
@@ -39,7 +40,7 @@ class PortConnection(asyncio.Protocol):
     """Owns the connection's one running exchange; `check` ends what takes too long."""
 
     def __init__(self, service: Service, hits: Hits, spawn: Spawn, on_lost: "OnLost") -> None:
-        self.address = ""
+        self.caller = Caller("")
         self._service = service
         self._hits = hits
         self._spawn = spawn
@@ -65,11 +66,10 @@ class PortConnection(asyncio.Protocol):
         """Let the client in, or say why not."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
         self._transport.set_write_buffer_limits(high=_HIGH_WATER)
-        peer = transport.get_extra_info("peername")
-        self.address = str(peer[0]).partition("%")[0] if peer else ""
+        self.caller = Caller(self._numeric("peername"), self._numeric("sockname"))
         self._service.counters.connections += 1
-        if refused := self._service.door.admit(self.address):
-            log.debug("not let in", extra={"address": self.address, "reason": str(refused)})
+        if refused := self._service.door.admit(self.caller):
+            log.debug("not let in", extra={"address": self.caller.address, "reason": str(refused)})
             self._refuse(refused)
         else:
             self._is_inside = True
@@ -157,9 +157,8 @@ class PortConnection(asyncio.Protocol):
     @property
     def own_address(self) -> str:
         """The address and port of this hub that the client called, as in a URL."""
-        name = self._transport.get_extra_info("sockname")
-        host = str(name[0]).partition("%")[0]
-        return f"[{host}]:{name[1]}" if ":" in host else f"{host}:{name[1]}"
+        host, port = self.caller.own, self._transport.get_extra_info("sockname")[1]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     async def drained(self) -> None:
         """Wait until the client has taken most of what was sent."""
@@ -178,6 +177,11 @@ class PortConnection(asyncio.Protocol):
             await tunnel.run(sock, early)
         finally:
             self._leave()  # the tunnel was told of the end of the connection, not this
+
+    def _numeric(self, end: str) -> str:
+        """The address at one end of the connection, without its zone."""
+        name = self._transport.get_extra_info(end)
+        return str(name[0]).partition("%")[0] if name else ""
 
     @property
     def _awaits_body(self) -> bool:
@@ -341,7 +345,7 @@ class PortConnection(asyncio.Protocol):
     def _leave(self) -> None:
         if self._is_inside:
             self._is_inside = False
-            self._service.door.leave(self.address)
+            self._service.door.leave(self.caller)
         self._on_lost(self)
 
 

@@ -10,7 +10,7 @@ from tcpnet.proxy.entry import Fields, PageRequest
 from tcpnet.proxy.failures import FetchError
 from tcpnet.proxy.fields import combined, end_to_end, replaced, without
 from tcpnet.proxy.port import mapping, records, refusals, responses, targets
-from tcpnet.proxy.port.asker import Asker, Stranger
+from tcpnet.proxy.port.asker import Asker, Caller, Stranger
 from tcpnet.proxy.port.cachestatus import cache_status
 from tcpnet.proxy.port.heads import RequestHead
 from tcpnet.proxy.port.refusals import Refused
@@ -32,7 +32,7 @@ _HERE: Final = frozenset({"expect", "host", "proxy-authorization"})
 class Client(Protocol):
     """The connection that a request came on."""
 
-    address: str
+    caller: Caller
 
     @property
     def own_address(self) -> str:
@@ -130,7 +130,7 @@ class Exchange:
         field = "authorization" if mapped else "proxy-authorization"
         credentials, door = self._head.asked.get(field), self._service.door
         try:
-            return door.known(credentials) or await door.asker(credentials, self._client.address)
+            return door.known(credentials) or await door.asker(credentials, self._client.caller)
         except Stranger as error:
             status, challenge = (401, "WWW-Authenticate") if mapped else (407, "Proxy-Authenticate")
             raise Refused(status, str(error), fields=((challenge, _CHALLENGE),)) from error
@@ -170,7 +170,7 @@ class Exchange:
             url=target.url,
             fields=self._fields(target),
             body=self._upload,
-            client=None if asker.private else self._client.address,
+            client=None if asker.private else self._client.caller.address,
             caching=asker.caching,
             on_interim=self._interim if self._head.is_1_1 else None,
         )
