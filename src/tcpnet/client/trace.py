@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from tcpnet.client.screen import State
 from tcpnet.protocol import codec
-from tcpnet.protocol.items import FromClient, FromServer, Hello, Input, Item, Reply, Welcome
+from tcpnet.protocol.items import FromClient, FromServer, Hello, Input, Item, Print, Reply, Welcome
 
 HIDDEN: Final = "(secret)"
 
@@ -25,6 +25,8 @@ class Trace:
             self._secrets.discard(item.id)  # another connection may have used the number before
             if item.res_type == "secret":
                 self._secrets.add(item.id)
+        elif isinstance(item, Print) and item.secret:
+            item = replace(item, message=HIDDEN, text=None)
         self._write("S", item)
 
     def on_state(self, state: State, now: float) -> None:

@@ -90,6 +90,7 @@ class Print(Body, frozen=True):
     place: str | None = None
     earlier: bool = False
     more: bool = False
+    secret: bool = False
 
 
 class Input(Body, frozen=True):

@@ -37,3 +37,16 @@ def test_a_secret_is_not_traced() -> None:
     assert "hunter2" not in out.getvalue()
     assert '"value":"(secret)"' in out.getvalue()
     assert '"value":"Nina"' in out.getvalue()
+
+
+def test_a_secret_that_is_shown_is_not_traced() -> None:
+    """Only that something was shown; what is shown next is traced again."""
+    out = io.StringIO()
+    trace = Trace(out)
+
+    trace.heard(Print(message="Your key: hunter2", text="hunter2", secret=True))
+    trace.heard(Print(message="Keep it."))
+
+    assert "hunter2" not in out.getvalue()
+    assert '"message":"(secret)"' in out.getvalue()
+    assert "Keep it." in out.getvalue()
