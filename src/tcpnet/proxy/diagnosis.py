@@ -18,6 +18,7 @@ from tcpnet.proxy.failures import (
     LookupFailed,
     MalformedAnswer,
     NameNotFound,
+    NoTls,
     TlsFailed,
     Unsendable,
 )
@@ -35,10 +36,8 @@ _CERTIFICATE: Final = {
     62: "its certificate is for another name",
     64: "its certificate is for another address",
 }
+_NO_TLS: Final = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}
 _TLS: Final = {
-    "WRONG_VERSION_NUMBER": "it does not speak TLS on this port",
-    "HTTP_REQUEST": "it does not speak TLS on this port",
-    "RECORD_LAYER_FAILURE": "it does not speak TLS on this port",
     "UNSUPPORTED_PROTOCOL": "it speaks only TLS versions that are no longer safe",
     "TLSV1_ALERT_PROTOCOL_VERSION": "it speaks only TLS versions that are no longer safe",
 }
@@ -58,6 +57,8 @@ def of_head(error: Exception, host: str) -> FetchError:
             return TlsFailed(host, _certificate(error.certificate_error))
         case aiohttp.ClientConnectorSSLError():
             reason = str(getattr(error.os_error, "reason", ""))
+            if reason in _NO_TLS:
+                return NoTls(host)
             return TlsFailed(host, _TLS.get(reason, "the two ends could not agree"))
         case aiohttp.ClientConnectorError():
             return of_dial(error.os_error, host)

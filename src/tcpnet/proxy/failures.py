@@ -53,6 +53,13 @@ class TlsFailed(FetchError):
         self.host, self.reason = host, reason
 
 
+class NoTls(TlsFailed):
+    """The site answered with something else than TLS, plain HTTP most likely."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(host, "it does not speak TLS on this port")
+
+
 class Stage(Enum):
     """How far a request has come; the value completes `… took longer than N seconds`."""
 

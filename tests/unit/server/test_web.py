@@ -552,3 +552,18 @@ async def test_a_person_who_leaves_ends_the_fetch(hub: Town, site: Site) -> None
 async def _users(person: Person) -> str:
     await person.chooses(1)
     return (await person.sees("Users in server")).message
+
+
+async def test_who_is_taken_to_mean_https_is_told_what_to_write_for_http(
+    hub: Town, site: Site
+) -> None:
+    """Only where it was assumed: who wrote https:// means it."""
+    plain = f"{site.url}/page"
+    async with browsing(hub) as ann:
+        await requests(ann, f"get {plain.removeprefix('http://')}")
+        assumed = await ann.sees("No secure connection")
+        await requests(ann, f"get {plain.replace('http:', 'https:')}")
+        meant = await ann.sees("No secure connection")
+
+    assert assumed.message == f"{meant.message} Write {plain} to ask without encryption."
+    assert "TLS" in meant.message

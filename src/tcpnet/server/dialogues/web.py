@@ -13,7 +13,8 @@ from tcpnet.errors import BrokerError, UserError
 from tcpnet.proxy import codings, credentials, redirects, targets
 from tcpnet.proxy.answers import Answer, Source
 from tcpnet.proxy.entry import Credentials, Fields, PageRequest
-from tcpnet.proxy.failures import FetchError
+from tcpnet.proxy.failures import FetchError, NoTls
+from tcpnet.proxy.targets import Target
 from tcpnet.server.asking import agreed, choose
 from tcpnet.server.community import Community
 from tcpnet.server.download import downloaded
@@ -116,6 +117,16 @@ async def _request(session: Session, community: Community, switches: Switches) -
     target = targets.read(answer.text)
     if target.assumed:
         session.tell(f"https:// is assumed: {target.url}", kind="notice")
+    try:
+        await _send(session, community, target, switches)
+    except NoTls as error:
+        if not target.assumed or error.host != _name(target.url):
+            raise
+        plain = target.url.replace("https://", "http://", 1)
+        raise UserError(f"{error} Write {plain} to ask without encryption.") from error
+
+
+async def _send(session: Session, community: Community, target: Target, switches: Switches) -> None:
     session.withdraw()
     source = await _source(session, community, target.url, switches)
     session.tell(f"Source IP address: {source}")
