@@ -84,6 +84,8 @@ async def running(
     the port cannot be had.
     """
     offered(settings.menu.hidden)  # or everybody would be told of a wrong setting
+    ports.networks("proxy.clients", settings.proxy.clients)  # wrong is wrong without a port too
+    guard = Guard(ports.networks("proxy.allow", settings.proxy.allow))
     async with AsyncExitStack() as house:
         listener = house.enter_context(listener or await bound(settings))
         port = await ports.bound_proxy_port(settings)
@@ -91,7 +93,6 @@ async def running(
         if port:
             house.callback(port.close)
         broker = await house.enter_async_context(stores.opened(settings, connect, clock))
-        guard = Guard(ports.networks("proxy.allow", settings.proxy.allow))
         guard.own_ports.update(number for _, number in (*listener.addresses, *addresses))
         origins = await house.enter_async_context(LateFetcher(guard, fetcher))
         pages = await house.enter_async_context(await stores.page_store(settings, broker, house))

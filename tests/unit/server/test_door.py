@@ -9,6 +9,7 @@ import pytest
 from tcpnet.broker.memory import MemoryBroker
 from tcpnet.chat.bans import Bans
 from tcpnet.config import PRIVATE
+from tcpnet.errors import ConfigError
 from tcpnet.net.limits import Doorway
 from tcpnet.proxy.guard import network
 from tcpnet.proxy.port.asker import Caller
@@ -191,6 +192,14 @@ async def test_only_the_networks_of_the_setting_are_served() -> None:
 
     assert answer.status == 403
     assert b"proxy.clients" in answer.body
+
+
+@pytest.mark.parametrize("setting", ["clients", "allow"])
+async def test_what_is_no_network_ends_the_start(setting: str) -> None:
+    """In one sentence that names the setting, also where there is no port."""
+    with pytest.raises(ConfigError, match=f"^proxy.{setting}: 'banana' "):
+        async with town(proxy={setting: ("banana",)}):
+            pass
 
 
 async def test_there_is_no_port_unless_it_is_asked_for() -> None:
