@@ -49,7 +49,8 @@ class Download:
             self._offer(session, *self._packed)
             return
         if not body.is_text(self._field("content-type"), start[:_SAMPLE]):
-            self._offer(session, *await self._unpacked())
+            what = ", which are no text" if self.media_type.startswith("text/") else ""
+            self._offer(session, *await self._unpacked(), what=what)
             return
         await self._read_out(session, start, whole=whole)
         if not whole:
@@ -71,10 +72,12 @@ class Download:
         async for words, more in legible(start, charset, whole=whole):
             await session.page(words, more=more)
 
-    def _offer(self, session: Session, parcel: Parcel, name: str, *, shown: bool = False) -> None:
+    def _offer(
+        self, session: Session, parcel: Parcel, name: str, *, what: str = "", shown: bool = False
+    ) -> None:
         if not shown:
-            what = f"{self.media_type}, {parcel.size:,} bytes"
-            session.tell(f"Not shown: {what}.", kind="notice")
+            size = f"{parcel.size:,} bytes"
+            session.tell(f"Not shown: {self.media_type}, {size}{what}.", kind="notice")
         session.offer(name, self.media_type, cast("BinaryIO", parcel), parcel.size)
         # It is the session's to close now.
         self.offered = parcel is self.parcel

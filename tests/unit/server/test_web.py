@@ -50,6 +50,10 @@ class Site:
                 return web.Response(text="mine", headers={"Cache-Control": "private"})
             case "/hostile":
                 return web.Response(text="a\x1b[2J\u202eb\nline two")
+            case "/bell":
+                return web.Response(text="ding \x07, and not much more")
+            case "/binary":
+                return web.Response(body=bytes(range(256)), content_type="text/plain")
             case "/latin":
                 return web.Response(
                     body=b"caf\xe9", headers={"Content-Type": "text/plain; charset=latin-1"}
@@ -567,3 +571,12 @@ async def test_who_is_taken_to_mean_https_is_told_what_to_write_for_http(
 
     assert assumed.message == f"{meant.message} Write {plain} to ask without encryption."
     assert "TLS" in meant.message
+
+
+async def test_what_is_called_text_is_shown_unless_it_is_none(hub: Town, site: Site) -> None:
+    """A stray control character is made visible; bytes of all kinds are named for what they are."""
+    async with browsing(hub) as ann:
+        await requests(ann, f"get {site.url}/bell")
+        await ann.sees("ding ␇, and not much more")
+        await requests(ann, f"get {site.url}/binary")
+        await ann.sees("Not shown: text/plain, 256 bytes, which are no text.")
