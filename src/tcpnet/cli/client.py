@@ -43,8 +43,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if list(arguments) in (["--version"], ["-V"]):
         print(f"{PROGRAM} {__version__}")
         return 0
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options, unknown = parser.parse_known_args(arguments)
     try:
+        if unknown:
+            _check_port_apart(options.address, unknown)
+            parser.error(f"unrecognized arguments: {' '.join(unknown)}")
         return _run(options)
     except ConfigError as error:
         return _complain(str(error), USAGE)
@@ -110,6 +114,17 @@ def _parser() -> "ArgumentParser":
     add("--print-config", action="store_true", help="show the settings, and where each came from")
     add("-V", "--version", action="version", version=f"{PROGRAM} {__version__}")
     return parser
+
+
+def _check_port_apart(address: str | None, words: Sequence[str]) -> None:
+    """Raise ConfigError, with the right form, for a port in a word of its own, as telnet has it."""
+    from tcpnet.client.address import split
+
+    if address and len(words) == 1 and words[0].isdecimal():
+        host, port = split(address)
+        if port is None:
+            host = f"[{host}]" if ":" in host else host
+            raise ConfigError(f"write HOST:PORT: {PROGRAM} {host}:{words[0]}")
 
 
 def _run(options: "Namespace") -> int:
