@@ -1,9 +1,18 @@
 """What the pane keeps, under which ids, and what it finds in it."""
 
+from pathlib import Path
+
 import pytest
 
 from tcpnet.client.entry import Entry
-from tcpnet.client.scrollback import FOLD_BYTES, HEAD_LINES, PAGE_BYTES, Scrollback
+from tcpnet.client.scrollback import (
+    FOLD_BYTES,
+    FOLD_LINES,
+    HEAD_BYTES,
+    HEAD_LINES,
+    PAGE_BYTES,
+    Scrollback,
+)
 
 
 def chat(text: str, *, mention: bool = False) -> Entry:
@@ -144,6 +153,15 @@ def test_two_hundred_lines_are_not_folded() -> None:
     scrollback.append(Entry(message="\n".join("x" * 200), kind="page"))
 
     assert not scrollback.pages
+
+
+def test_the_page_of_the_client_has_the_numbers_of_folding() -> None:
+    """What is folded, what is shown of it, and how much is kept."""
+    page = " ".join((Path(__file__).parents[3] / "docs" / "client.md").read_text("utf-8").split())
+
+    assert f"over {FOLD_LINES} lines or {FOLD_BYTES >> 10} KiB" in page
+    assert f"the first {HEAD_LINES} lines ({HEAD_BYTES >> 10} KiB at most)" in page
+    assert f"Up to {PAGE_BYTES >> 20} MiB of such pages are kept" in page
 
 
 def test_one_endless_line_is_folded_too() -> None:
