@@ -24,9 +24,9 @@ PARTS: Final = {
     "policy": "the cache's decisions about a request",
     "port": "the proxy port beside squid and nginx",
     "proxy": "what the web proxy promises",
+    "powercut": "what power cuts leave of a store under load",
     "restart": "how soon a hub with a million messages serves",
     "soak": "what is left of people who came and went for minutes",
-    "powercut": "what power cuts leave of a store under load",
     "start": "how soon a command answers and a hub lets somebody in",
 }
 """Modules of this package with a `main` and arguments of their own."""
@@ -86,14 +86,20 @@ def _options(cases: Sequence[str], arguments: Sequence[str]) -> argparse.Namespa
     parser = argparse.ArgumentParser(
         prog="dev.py bench",
         description="Measure tcpnet beside its peers, or one of the parts below by its name.",
-        epilog="\n".join(f"  {name:8}{what}" for name, what in PARTS.items()),
+        epilog="\n".join(f"  {name:12}{what}" for name, what in PARTS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     listed = f"one of {', '.join(cases)}; without one, all"
     parser.add_argument("cases", nargs="*", metavar="case", default=cases, help=listed)
     parser.add_argument("--quick", action="store_true", help="seconds, to see that it works")
     parser.add_argument("--rounds", type=int, default=3, help="of each case (3)")
-    parser.add_argument("--server", dest="servers", metavar="SERVER", action="append")
+    parser.add_argument(
+        "--server",
+        dest="servers",
+        metavar="SERVER",
+        action="append",
+        help="of all that there are; may be repeated",
+    )
     parser.add_argument("--out", metavar="DIR", type=Path, default=Path("benchmarks/results"))
     options = parser.parse_args(arguments)
     options.servers = options.servers or list(KINDS)
