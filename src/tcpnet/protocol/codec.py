@@ -1,5 +1,6 @@
 """Frames in and out: items to lines, lines to items, bytes to lines."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, Final, Generic, TypeVar, Union, cast
@@ -47,6 +48,9 @@ class _Frame(msgspec.Struct):
     headers: list[_Tagged]
 
 
+_CUT: Final = "Input data was truncated"
+"""What msgspec says of a line that ends too early."""
+
 _encoder: Final = msgspec.json.Encoder()
 _frames: Final = msgspec.json.Decoder(_Frame)
 
@@ -83,7 +87,7 @@ class Decoder(Generic[Known]):
         try:
             frame = _frames.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise ProtocolError(f"not a frame: {error}") from error
+            raise ProtocolError(f"not a frame: {_flaw(line, error)}") from error
         found: list[Known] = []
         for tagged in frame.headers:
             body = self._bodies.get(tagged.type)
@@ -120,6 +124,25 @@ def _decoder_of_usual(known: Iterable[type[Body]]) -> msgspec.json.Decoder[Any]:
 
 def _members(union: Any) -> tuple[type[Body], ...]:
     return cast("tuple[type[Body], ...]", union.__args__)
+
+
+def _flaw(line: bytes, error: Exception) -> str:
+    """What is wrong with a line; the library has no words for these."""
+    if not line.strip():
+        return "an empty line"
+    if _has_lone_surrogate(line):
+        return "a lone surrogate is no text"
+    return "it ends in the middle" if str(error) == _CUT else str(error)
+
+
+def _has_lone_surrogate(line: bytes) -> bool:
+    try:
+        json.dumps(json.loads(line), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    except (ValueError, RecursionError):
+        return False
+    return False
 
 
 class Lines:

@@ -46,6 +46,10 @@ _SHOWN_LATE: Final = 4096
 """Bytes that are repeated of what came too late: as much as a line may have."""
 
 
+_BEFORE_ALL: Final = (Hello, items.Secure, Bye)
+"""What may come first; whoever says bye goes again at once."""
+
+
 class Answer(NamedTuple):
     """What the person typed, and the client's own id for it."""
 
@@ -325,7 +329,6 @@ class Session:
             item = await self._next()
         if not isinstance(item, Hello):
             raise ProtocolError("the first item is hello")
-        self._greeted = True
         return item
 
     async def status(self) -> Status:
@@ -357,6 +360,8 @@ class Session:
 
     def received(self, item: FromClient) -> None:
         """Take one item from the connection, in the event loop."""
+        if not self._greeted and not isinstance(item, _BEFORE_ALL):
+            raise ProtocolError("the first item is hello")
         match item:
             case Reply():  # first, as nearly all are
                 self._reply(item)
@@ -369,6 +374,7 @@ class Session:
             case Status(ok=True) if self._returning:
                 self._back()
             case Hello() | Status():
+                self._greeted = True
                 self._put(item)
             case Bye():
                 self._end(Quit("goodbye"))
