@@ -1,6 +1,7 @@
 """Who comes in at the proxy port."""
 
 import base64
+import io
 import json
 from collections.abc import AsyncGenerator
 
@@ -8,6 +9,7 @@ import pytest
 
 from tcpnet.broker.memory import MemoryBroker
 from tcpnet.chat.bans import Bans
+from tcpnet.client.trace import Trace
 from tcpnet.config import PRIVATE
 from tcpnet.errors import ConfigError
 from tcpnet.net.limits import Doorway
@@ -69,6 +71,20 @@ async def test_a_key_from_the_menu_opens_the_port(keyed: Town) -> None:
     assert (answer.status, answer.body) == (200, b"hello")
     assert len(site.heads) == 1
     assert b"uthorization" not in site.heads[0]
+
+
+async def test_a_key_is_marked_as_what_no_record_may_keep(keyed: Town) -> None:
+    """So that it is not in a client's trace."""
+    ann = await keyed.person("Ann")
+    await ann.chooses(9)
+    await ann.chooses(5)
+    shown = await ann.sees("Your proxy key: ")
+
+    out = io.StringIO()
+    Trace(out).heard(shown)
+
+    assert shown.secret
+    assert shown.message.split()[3] not in out.getvalue()
 
 
 async def test_programs_that_know_no_proxies_log_in_as_at_a_site(keyed: Town) -> None:

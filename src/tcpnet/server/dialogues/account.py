@@ -76,7 +76,8 @@ async def _make_proxy_key(session: Session, community: Community) -> None:
     session.tell(
         f"Your proxy key: {key}\n"
         f"Programs send it to the proxy as the password of {session.account.name}."
-        " It is shown this once; a new one takes its place."
+        " It is shown this once; a new one takes its place.",
+        secret=True,
     )
 
 
