@@ -20,10 +20,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from tcpnet.proxy import heads
 from tcpnet.proxy.entry import Entry
-from tcpnet.proxy.folder import Folder
-from tcpnet.proxy.pages import Limits, Page, PageStore
+from tcpnet.proxy.store import heads
+from tcpnet.proxy.store.folder import Folder
+from tcpnet.proxy.store.pages import Limits, Page, PageStore
 
 PAGES: Final = 20_000
 ROUNDS: Final = 2_000

@@ -10,12 +10,12 @@ from time import process_time
 from timeit import repeat
 from typing import Final
 
-from tcpnet.proxy.dates import http_date_text
 from tcpnet.proxy.entry import Entry, Fields, Head, PageRequest
-from tcpnet.proxy.freshness import view
-from tcpnet.proxy.policy import Forward, Plan, Serve, decide
-from tcpnet.proxy.replies import portion
-from tcpnet.proxy.storing import stored
+from tcpnet.proxy.rules.dates import http_date_text
+from tcpnet.proxy.rules.freshness import view
+from tcpnet.proxy.rules.policy import Forward, Plan, Serve, decide
+from tcpnet.proxy.rules.replies import portion
+from tcpnet.proxy.rules.storing import stored
 
 ROUNDS: Final = 9
 CALLS: Final = 20_000

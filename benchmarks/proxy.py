@@ -22,10 +22,10 @@ from benchmarks.uplink import Uplink, uplink
 from benchmarks.uplink_people import beside_readers, killed
 from tcpnet.proxy.answers import Source
 from tcpnet.proxy.entry import PageRequest
-from tcpnet.proxy.fetcher import Fetcher
-from tcpnet.proxy.guard import Guard, network
-from tcpnet.proxy.pages import Limits, PageStore
+from tcpnet.proxy.origin.fetcher import Fetcher
+from tcpnet.proxy.origin.guard import Guard, network
 from tcpnet.proxy.proxy import WebProxy
+from tcpnet.proxy.store.pages import Limits, PageStore
 
 MIB: Final = 1 << 20
 GIB: Final = 1 << 30

@@ -27,8 +27,8 @@ from tcpnet.protocol.items import (
     Status,
     Welcome,
 )
-from tcpnet.proxy.fetcher import Fetcher
-from tcpnet.proxy.guard import Guard
+from tcpnet.proxy.origin.fetcher import Fetcher
+from tcpnet.proxy.origin.guard import Guard
 from tcpnet.server.app import Hub, running
 
 PATIENCE = 20 * float(os.environ.get("TCPNET_TEST_PATIENCE", "1"))

@@ -13,9 +13,9 @@ import trustme
 from aiohttp import web
 from werkzeug.serving import make_server
 
-from tcpnet.proxy.fetcher import Fetcher
-from tcpnet.proxy.guard import Guard
-from tcpnet.proxy.routes import AddrInfo
+from tcpnet.proxy.origin.fetcher import Fetcher
+from tcpnet.proxy.origin.guard import Guard
+from tcpnet.proxy.origin.routes import AddrInfo
 
 EXAMPLE: Final = """<!doctype html>
 <html>

@@ -16,11 +16,11 @@ from tcpnet.proxy import body
 from tcpnet.proxy.codings import MAX_SHOWN, Undecodable, decoded
 from tcpnet.proxy.entry import Credentials, PageRequest
 from tcpnet.proxy.failures import EndedEarly, TlsFailed
-from tcpnet.proxy.fetcher import Fetcher, Reply
 from tcpnet.proxy.fields import combined
-from tcpnet.proxy.guard import Guard, network
+from tcpnet.proxy.origin.fetcher import Fetcher, Reply
+from tcpnet.proxy.origin.guard import Guard, network
+from tcpnet.proxy.origin.resolver import Lookup, look_up
 from tcpnet.proxy.redirects import next_hop
-from tcpnet.proxy.resolver import Lookup, look_up
 from tests.origins import Exchange, origin
 from tests.unit.proxy.test_resolver import saying
 

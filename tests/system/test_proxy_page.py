@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from tcpnet.config import Settings, render
-from tcpnet.proxy.storing import NotStored
+from tcpnet.proxy.rules.storing import NotStored
 from tests.hub import town
 
 PAGE = (Path(__file__).parents[2] / "docs" / "proxy.md").read_text("utf-8")

@@ -13,11 +13,11 @@ from aiohttp.test_utils import TestServer
 from tcpnet.proxy.answers import Answer, Source
 from tcpnet.proxy.entry import Fields, PageRequest
 from tcpnet.proxy.failures import ConnectionFailed, EndedEarly, ForbiddenAddress
-from tcpnet.proxy.fetcher import Fetcher
 from tcpnet.proxy.fields import combined, has
-from tcpnet.proxy.guard import Guard, network
-from tcpnet.proxy.pages import PageStore
+from tcpnet.proxy.origin.fetcher import Fetcher
+from tcpnet.proxy.origin.guard import Guard, network
 from tcpnet.proxy.proxy import WebProxy
+from tcpnet.proxy.store.pages import PageStore
 
 SECRET = b"s" * 32
 PIECE = b"0123456789abcdef" * 4096

@@ -15,7 +15,7 @@ from tcpnet.errors import ConfigError
 
 if TYPE_CHECKING:
     from tcpnet.config import Settings
-    from tcpnet.server.doctor import Finding
+    from tcpnet.server.operation.doctor import Finding
 
 STATUSES: Final = """exit status: that of the worst
   0  all is well
@@ -52,7 +52,7 @@ def run(given: Namespace, settings: Callable[[], "Settings"]) -> int:
 
 
 def _findings(given: Namespace, settings: Callable[[], "Settings"]) -> Iterable["Finding"]:
-    from tcpnet.server import doctor
+    from tcpnet.server.operation import doctor
 
     try:
         read = settings()

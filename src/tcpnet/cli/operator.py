@@ -22,7 +22,7 @@ from tcpnet.cli import doctor
 from tcpnet.errors import BrokerError, ConfigError, TcpnetError, UserError
 
 if TYPE_CHECKING:
-    from tcpnet.server.orders import Answer, Door, Order
+    from tcpnet.server.operation.orders import Answer, Door, Order
 
 DONE: Final = 0
 REFUSED: Final = 1
@@ -151,7 +151,7 @@ def _complain(error: Exception, status: int) -> int:
 
 
 def _order(given: Namespace) -> "Order":
-    from tcpnet.server import orders
+    from tcpnet.server.operation import orders
 
     match given.command:
         case "users":
@@ -182,7 +182,7 @@ def _order(given: Namespace) -> "Order":
 def _back_up(given: Namespace, folder: Path) -> None:
     """Have a running hub copy itself, or copy one that is stopped."""
     from tcpnet.lock import FolderLock
-    from tcpnet.server import orders
+    from tcpnet.server.operation import orders
 
     file = given.file.absolute()
     try:
@@ -240,7 +240,7 @@ def _asked(folder: Path, order: "Order", patience: float | None) -> Iterator["An
     """
     import msgspec
 
-    from tcpnet.server import orders
+    from tcpnet.server.operation import orders
 
     door = _door(folder)
     request = orders.Request(key=door.key, order=msgspec.Raw(msgspec.json.encode(order)))
@@ -269,7 +269,7 @@ def _asked(folder: Path, order: "Order", patience: float | None) -> Iterator["An
 
 
 def _door(folder: Path) -> "Door":
-    from tcpnet.server import orders
+    from tcpnet.server.operation import orders
 
     try:
         door = orders.find(folder)
@@ -282,7 +282,7 @@ def _door(folder: Path) -> "Door":
 
 def _show(answers: Iterable["Answer"], *, as_json: bool) -> None:
     """Print the rows of an answer as a table, and what it comes to."""
-    from tcpnet.server.orders import Done, Row
+    from tcpnet.server.operation.orders import Done, Row
 
     told = list(answers)
     rows = [answer.cells for answer in told if isinstance(answer, Row)]

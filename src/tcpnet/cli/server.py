@@ -154,7 +154,8 @@ def _serve(settings: "Settings") -> int:
     import faulthandler
 
     from tcpnet import log
-    from tcpnet.server import descriptors, loops
+    from tcpnet.server import loops
+    from tcpnet.server.operation import descriptors
 
     descriptors.allow(settings.limits.connections + descriptors.BESIDE)
     log.set_up(settings.server.log_level, settings.server.log_format)
@@ -191,8 +192,8 @@ async def _stand(
     import logging
 
     from tcpnet.net.limits import is_loopback
-    from tcpnet.server import supervisor
     from tcpnet.server.app import running
+    from tcpnet.server.operation import supervisor
 
     log = logging.getLogger(__name__)
     async with running(settings, listener) as hub:

@@ -13,11 +13,9 @@ from tcpnet.proxy.failures import FetchError
 from tcpnet.proxy.fields import index
 from tcpnet.proxy.flights import Flight, Landing, OriginReply
 from tcpnet.proxy.forwarding import outbound
-from tcpnet.proxy.freshness import Rules
-from tcpnet.proxy.index import Page
-from tcpnet.proxy.pages import PageStore
-from tcpnet.proxy.policy import Forward, fits, wishes
-from tcpnet.proxy.storing import (
+from tcpnet.proxy.rules.freshness import Rules
+from tcpnet.proxy.rules.policy import Forward, fits, wishes
+from tcpnet.proxy.rules.storing import (
     NotStored,
     freshened,
     freshened_by_head,
@@ -26,6 +24,8 @@ from tcpnet.proxy.storing import (
     outdates,
     stored,
 )
+from tcpnet.proxy.store.index import Page
+from tcpnet.proxy.store.pages import PageStore
 from tcpnet.proxy.urls import origin
 
 log = logging.getLogger(__name__)

@@ -8,10 +8,10 @@ from msgspec import Struct
 
 from tcpnet.proxy.entry import Entry, Fields, Head, PageRequest
 from tcpnet.proxy.failures import FetchError
-from tcpnet.proxy.index import Page
 from tcpnet.proxy.moment import Moment
-from tcpnet.proxy.policy import Forward
-from tcpnet.proxy.writer import Writer
+from tcpnet.proxy.rules.policy import Forward
+from tcpnet.proxy.store.index import Page
+from tcpnet.proxy.store.writer import Writer
 
 # Bytes: so little is fetched to its end although nobody waits for it any more.
 _WORTH_FINISHING: Final = 1 << 20

@@ -5,7 +5,7 @@ from typing import Final
 
 from tcpnet.proxy.entry import Fields, PageRequest
 from tcpnet.proxy.fields import end_to_end, members, values, without
-from tcpnet.proxy.policy import CONDITIONAL, Forward
+from tcpnet.proxy.rules.policy import CONDITIONAL, Forward
 
 # A response shaped by one of these would be kept under a key that does not show it.
 _UNKEYED: Final = frozenset(

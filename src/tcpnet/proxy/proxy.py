@@ -18,10 +18,8 @@ from tcpnet.proxy.failures import FetchError, ForbiddenAddress, Unsendable
 from tcpnet.proxy.fields import index, values, without
 from tcpnet.proxy.flights import Abandoned, Flight, Landing
 from tcpnet.proxy.forwarding import passed_here
-from tcpnet.proxy.freshness import RFC_9111, Rules, view
-from tcpnet.proxy.index import Page
-from tcpnet.proxy.pages import PageStore
-from tcpnet.proxy.policy import (
+from tcpnet.proxy.rules.freshness import RFC_9111, Rules, view
+from tcpnet.proxy.rules.policy import (
     CONDITIONAL,
     Absent,
     Forward,
@@ -33,10 +31,12 @@ from tcpnet.proxy.policy import (
     stale_answer,
     validators,
 )
-from tcpnet.proxy.reader import Reader
-from tcpnet.proxy.replies import aged, portion
-from tcpnet.proxy.spool import Follower, PageLost
-from tcpnet.proxy.storing import passed_on
+from tcpnet.proxy.rules.replies import aged, portion
+from tcpnet.proxy.rules.storing import passed_on
+from tcpnet.proxy.store.index import Page
+from tcpnet.proxy.store.pages import PageStore
+from tcpnet.proxy.store.reader import Reader
+from tcpnet.proxy.store.spool import Follower, PageLost
 
 PATIENCE: Final = 5.0
 """Seconds that one waits for the head of an answer to somebody else's request."""

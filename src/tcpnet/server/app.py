@@ -35,24 +35,25 @@ from tcpnet.net.keys import Identity
 from tcpnet.net.pulse import Pulse
 from tcpnet.net.reach import reachable
 from tcpnet.net.tcp import Listener
-from tcpnet.proxy.freshness import Rules
-from tcpnet.proxy.guard import Guard
-from tcpnet.proxy.latefetcher import LateFetcher
-from tcpnet.proxy.pages import PageStore
+from tcpnet.proxy.origin.guard import Guard
+from tcpnet.proxy.origin.latefetcher import LateFetcher
 from tcpnet.proxy.proxy import WebProxy
-from tcpnet.server import announcing, control, ports, stores, wording
+from tcpnet.proxy.rules.freshness import Rules
+from tcpnet.proxy.store.pages import PageStore
+from tcpnet.server import ports, stores, wording
 from tcpnet.server.community import Community
 from tcpnet.server.deadlines import Deadline
 from tcpnet.server.entrance import Entrance
-from tcpnet.server.health import Health
-from tcpnet.server.lag import Lag
 from tcpnet.server.listening import bound
 from tcpnet.server.menu import offered
-from tcpnet.server.operating import Operating
+from tcpnet.server.operation import announcing, control
+from tcpnet.server.operation.health import Health
+from tcpnet.server.operation.lag import Lag
+from tcpnet.server.operation.operating import Operating
 from tcpnet.server.tasks import Spawn, owned
 
 if TYPE_CHECKING:  # loaded for the first page: a fifth of the start
-    from tcpnet.proxy.fetcher import Fetcher
+    from tcpnet.proxy.origin.fetcher import Fetcher
 
 _log = logging.getLogger(__name__)
 
@@ -247,7 +248,10 @@ async def _measured(
     where = settings.metrics
     if isinstance(where.port, str):
         return None
-    from tcpnet.server import metrics, probe  # a quarter of a second that most hubs do without
+    from tcpnet.server.operation import (  # a quarter of a second that most hubs do without
+        metrics,
+        probe,
+    )
 
     lag = Lag()
     figures = metrics.Figures(community, broker.statistics, pages, pulse, lag)

@@ -24,7 +24,7 @@ from tcpnet.errors import UserError
 from tcpnet.net.keys import Identity
 from tcpnet.net.limits import Tally
 from tcpnet.protocol.items import Bye
-from tcpnet.proxy.latefetcher import LateFetcher
+from tcpnet.proxy.origin.latefetcher import LateFetcher
 from tcpnet.proxy.port.service import Counters
 from tcpnet.proxy.proxy import WebProxy
 from tcpnet.server.deadlines import Deadline

@@ -15,7 +15,7 @@ from tcpnet.chat.habits import HabitBook
 from tcpnet.chat.proxykeys import ProxyKeys
 from tcpnet.errors import UserError
 from tcpnet.net.limits import Doorway, household
-from tcpnet.proxy.guard import Network
+from tcpnet.proxy.origin.guard import Network
 from tcpnet.proxy.port.asker import Asker, Caller, Stranger
 from tcpnet.proxy.port.refusals import Refused
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from tcpnet.config import Settings
 from tcpnet.errors import ConfigError
 from tcpnet.net.limits import Doorway
-from tcpnet.proxy.guard import Network, network
+from tcpnet.proxy.origin.guard import Network, network
 from tcpnet.proxy.port.exchange import PROBE
 from tcpnet.proxy.port.listener import ProxyPort
 from tcpnet.proxy.port.service import Service

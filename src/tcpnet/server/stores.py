@@ -14,7 +14,7 @@ from tcpnet.config import Settings, data_dir
 from tcpnet.lock import FolderLock
 from tcpnet.net import keys
 from tcpnet.net.keys import Identity
-from tcpnet.proxy.pages import Limits, PageStore
+from tcpnet.proxy.store.pages import Limits, PageStore
 
 
 @asynccontextmanager

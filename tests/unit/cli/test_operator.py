@@ -11,8 +11,8 @@ from tcpnet.cli import operator
 from tcpnet.cli.server import main
 from tcpnet.config import Settings, Source, merge
 from tcpnet.errors import ConfigError, UserError
-from tcpnet.server.control import listening
-from tcpnet.server.orders import (
+from tcpnet.server.operation.control import listening
+from tcpnet.server.operation.orders import (
     AddBan,
     BackUp,
     Invite,

@@ -5,10 +5,10 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from tcpnet.proxy.dates import http_date_text
 from tcpnet.proxy.entry import Credentials, Entry, Fields, Head, PageRequest
-from tcpnet.proxy.freshness import RFC_9111, Rules
-from tcpnet.proxy.storing import stored
+from tcpnet.proxy.rules.dates import http_date_text
+from tcpnet.proxy.rules.freshness import RFC_9111, Rules
+from tcpnet.proxy.rules.storing import stored
 
 URL: Final = "https://example.com/page"
 NOW: Final = 784_111_777.0

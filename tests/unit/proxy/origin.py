@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
 
-from tcpnet.proxy.dates import http_date_text
 from tcpnet.proxy.entry import Credentials, Fields, OnInterim, PageRequest
 from tcpnet.proxy.failures import FetchError
 from tcpnet.proxy.fields import combined
+from tcpnet.proxy.rules.dates import http_date_text
 from tests.unit.proxy.messages import NOW, URL, fields
 
 

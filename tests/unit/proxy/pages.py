@@ -5,9 +5,9 @@ from collections.abc import AsyncIterable
 from pathlib import Path
 
 from tcpnet.proxy.entry import Entry, Fields
-from tcpnet.proxy.index import Page
-from tcpnet.proxy.pages import PageStore
-from tcpnet.proxy.spool import PageLost
+from tcpnet.proxy.store.index import Page
+from tcpnet.proxy.store.pages import PageStore
+from tcpnet.proxy.store.spool import PageLost
 
 SECRET = bytes(range(32))
 FIELDS = (

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
-from tcpnet.proxy.fetcher import Fetcher
-from tcpnet.proxy.guard import Guard, network
-from tcpnet.proxy.pages import Limits, PageStore
+from tcpnet.proxy.origin.fetcher import Fetcher
+from tcpnet.proxy.origin.guard import Guard, network
 from tcpnet.proxy.port.asker import Asker, Caller
 from tcpnet.proxy.port.listener import ProxyPort
 from tcpnet.proxy.port.refusals import Refused
 from tcpnet.proxy.port.service import OwnPage, Service
 from tcpnet.proxy.proxy import WebProxy
+from tcpnet.proxy.store.pages import Limits, PageStore
 from tests.origins import RESET, Exchange
 
 SECRET = b"s" * 32

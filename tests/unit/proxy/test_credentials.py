@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tcpnet.errors import UserError
-from tcpnet.proxy.credentials import basic, challenges, check, digest
 from tcpnet.proxy.entry import Credentials, Fields
+from tcpnet.proxy.origin.credentials import basic, challenges, check, digest
 
 MUFASA = Credentials("Mufasa", "Circle of Life")
 RFC_7616 = (

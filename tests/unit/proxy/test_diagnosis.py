@@ -7,8 +7,8 @@ import aiohttp
 import pytest
 from aiohttp.client_reqrep import ConnectionKey
 
-from tcpnet.proxy.diagnosis import of_head
 from tcpnet.proxy.failures import ConnectionFailed, TlsFailed
+from tcpnet.proxy.origin.diagnosis import of_head
 
 KEY = ConnectionKey("site.example", 443, True, True, None, None, None)
 

@@ -27,11 +27,11 @@ from tcpnet.proxy.failures import (
     TlsFailed,
     Unsendable,
 )
-from tcpnet.proxy.fetcher import MAX_CONNECTIONS_A_SITE, Body, Fetcher, Reply
-from tcpnet.proxy.guard import Guard, network
-from tcpnet.proxy.patience import Patience
-from tcpnet.proxy.resolver import Lookup, look_up
-from tcpnet.proxy.routes import AddrInfo, local_addresses
+from tcpnet.proxy.origin.fetcher import MAX_CONNECTIONS_A_SITE, Body, Fetcher, Reply
+from tcpnet.proxy.origin.guard import Guard, network
+from tcpnet.proxy.origin.patience import Patience
+from tcpnet.proxy.origin.resolver import Lookup, look_up
+from tcpnet.proxy.origin.routes import AddrInfo, local_addresses
 from tests.origins import Exchange, origin
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

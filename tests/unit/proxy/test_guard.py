@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcpnet.proxy.guard import Forbidden, Guard, network, refusal
+from tcpnet.proxy.origin.guard import Forbidden, Guard, network, refusal
 
 REFUSED = [
     # this machine

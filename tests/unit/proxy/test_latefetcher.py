@@ -6,9 +6,9 @@ import sys
 import threading
 from typing import Any
 
-from tcpnet.proxy.fetcher import Fetcher
-from tcpnet.proxy.guard import Guard, network
-from tcpnet.proxy.latefetcher import LateFetcher
+from tcpnet.proxy.origin.fetcher import Fetcher
+from tcpnet.proxy.origin.guard import Guard, network
+from tcpnet.proxy.origin.latefetcher import LateFetcher
 from tests.origins import origin
 
 PAGE = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello"

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from tcpnet.proxy.entry import Entry
-from tcpnet.proxy.files import ChunkFile, PartFile
-from tcpnet.proxy.folder import MARKER_NAME, Folder
-from tcpnet.proxy.index import MAX_VARIANTS
-from tcpnet.proxy.pages import Limits, Page, PageStore
-from tcpnet.proxy.pickles import CHUNK
+from tcpnet.proxy.store.files import ChunkFile, PartFile
+from tcpnet.proxy.store.folder import MARKER_NAME, Folder
+from tcpnet.proxy.store.index import MAX_VARIANTS
+from tcpnet.proxy.store.pages import Limits, Page, PageStore
+from tcpnet.proxy.store.pickles import CHUNK
 from tests.unit.proxy.pages import (
     SECRET,
     a_body,
@@ -120,7 +120,7 @@ async def test_a_page_is_read_in_a_thread_where_the_system_cannot_tell(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only Linux says which reads would wait; elsewhere every small page is read off the loop."""
-    monkeypatch.setattr("tcpnet.proxy.files.read_now", _cannot_tell)
+    monkeypatch.setattr("tcpnet.proxy.store.files.read_now", _cannot_tell)
     async with PageStore(tmp_path, SECRET, DISK_ONLY) as pages:
         page = await store(pages, an_entry(), b"body")
 
@@ -357,7 +357,7 @@ async def test_a_page_being_rewritten_is_not_taken_for_damaged(
         page = await store(pages, an_entry(), b"body")
         # Larger than the file will be, as if many heads had been appended.
         await pages.freshen(page, an_entry(fields=(("X", "x" * 9_000),)))
-        monkeypatch.setattr("tcpnet.proxy.folder._MAX_HEADS", 0)
+        monkeypatch.setattr("tcpnet.proxy.store.folder._MAX_HEADS", 0)
         monkeypatch.setattr(PartFile, "move", move_slowly)
         monkeypatch.setattr(PageStore, "settled", note_look)
         confirming = asyncio.create_task(pages.freshen(page, newer))
@@ -389,7 +389,7 @@ async def test_a_head_read_while_it_was_renewed_is_read_again(
     async with PageStore(tmp_path, SECRET) as pages:
         await pages.loaded()
         [page] = pages
-        monkeypatch.setattr("tcpnet.proxy.files.read_now", _cannot_tell)
+        monkeypatch.setattr("tcpnet.proxy.store.files.read_now", _cannot_tell)
         monkeypatch.setattr(Folder, "read", read_slowly)
         reading = asyncio.create_task(read(pages, page))
         await asyncio.to_thread(started.wait, 10)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tcpnet.proxy import files
-from tcpnet.proxy.pages import Limits, PageStore, Writer
-from tcpnet.proxy.pickles import CHUNK, FULL_RECORD
-from tcpnet.proxy.spool import WINDOW, Follower, PageLost
+from tcpnet.proxy.store import files
+from tcpnet.proxy.store.pages import Limits, PageStore, Writer
+from tcpnet.proxy.store.pickles import CHUNK, FULL_RECORD
+from tcpnet.proxy.store.spool import WINDOW, Follower, PageLost
 from tests.unit.proxy.pages import SECRET, a_body, an_entry, joined, names, read, received, store
 from tests.unit.proxy.pages import files as stored_files
 
@@ -284,7 +284,7 @@ async def test_a_reader_who_stands_still_is_cut_off_when_others_wait(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One who sleeps cannot stop the others."""
-    monkeypatch.setattr("tcpnet.proxy.spool.PATIENCE", 0.01)
+    monkeypatch.setattr("tcpnet.proxy.store.spool.PATIENCE", 0.01)
     body = a_body(LONG)
     async with PageStore(tmp_path, SECRET) as pages:
         with pages.write(an_entry()) as writer, writer.follow() as asleep:

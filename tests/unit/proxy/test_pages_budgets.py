@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tcpnet.proxy.folder import MARKER_NAME
-from tcpnet.proxy.pages import Limits, PageStore
-from tcpnet.proxy.pickles import CHUNK
+from tcpnet.proxy.store.folder import MARKER_NAME
+from tcpnet.proxy.store.pages import Limits, PageStore
+from tcpnet.proxy.store.pickles import CHUNK
 from tests.unit.proxy.pages import SECRET, a_body, an_entry, files, joined, names, read, store
 
 DISK_ONLY = Limits(memory=0)
@@ -35,7 +35,7 @@ async def test_large_evictions_take_turns_with_the_loop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A batch goes at once and the next one at the next turn, down to nine tenths."""
-    monkeypatch.setattr("tcpnet.proxy.shelf.BATCH", 2)
+    monkeypatch.setattr("tcpnet.proxy.store.shelf.BATCH", 2)
     async with PageStore(tmp_path, SECRET, Limits(pages=50)) as pages:
         left = []
         for number in range(51):
@@ -181,7 +181,7 @@ async def test_a_page_waits_for_its_name(tmp_path: Path, monkeypatch: pytest.Mon
             raise refusals.pop()
         replace(path, target)
 
-    monkeypatch.setattr("tcpnet.proxy.pages._RENAME_WAITS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("tcpnet.proxy.store.pages._RENAME_WAITS", (0.0, 0.0, 0.0))
     monkeypatch.setattr(os, "replace", refuse)
     async with PageStore(tmp_path, SECRET) as pages:
         page = await store(pages, an_entry(), b"x")
@@ -200,7 +200,7 @@ async def test_a_page_that_never_gets_its_name_is_not_kept(
 
     async with PageStore(tmp_path, SECRET) as pages:
         page = await store(pages, an_entry(), b"old")
-        monkeypatch.setattr("tcpnet.proxy.pages._RENAME_WAITS", (0.0,))
+        monkeypatch.setattr("tcpnet.proxy.store.pages._RENAME_WAITS", (0.0,))
         monkeypatch.setattr(os, "replace", refuse)
         with pages.write(an_entry()) as writer:
             await writer.write(b"new")

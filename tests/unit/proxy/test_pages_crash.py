@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tcpnet.proxy.entry import Entry
-from tcpnet.proxy.pages import PageStore
+from tcpnet.proxy.store.pages import PageStore
 from tests.unit.proxy.pages import SECRET, a_body, an_entry, files, names, read
 
 # A hub in small: stores pages of all sizes and confirms others, and says so, until it is killed.
@@ -15,7 +15,7 @@ CHILD = """
 import asyncio, sys
 from pathlib import Path
 from tests.unit.proxy.pages import SECRET, a_body, an_entry, store
-from tcpnet.proxy.pages import PageStore
+from tcpnet.proxy.store.pages import PageStore
 
 SIZES = 100, 60_000, 65_536, 150_000, 700_000
 

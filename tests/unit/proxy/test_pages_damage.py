@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tcpnet.proxy import files as page_files
-from tcpnet.proxy.files import Version
-from tcpnet.proxy.pages import Limits, PageStore
-from tcpnet.proxy.pickles import CHUNK
+from tcpnet.proxy.store import files as page_files
+from tcpnet.proxy.store.files import Version
+from tcpnet.proxy.store.pages import Limits, PageStore
+from tcpnet.proxy.store.pickles import CHUNK
 from tests.unit.proxy.pages import (
     SECRET,
     a_body,
@@ -90,7 +90,7 @@ async def test_a_page_that_cannot_be_read_just_now_stays(
     async with PageStore(tmp_path, SECRET) as pages:
         page = await store(pages, an_entry(), a_body(BIG))
         with monkeypatch.context() as patch:
-            patch.setattr("tcpnet.proxy.files.open_to_read", _too_many_files)
+            patch.setattr("tcpnet.proxy.store.files.open_to_read", _too_many_files)
             missed = await read(pages, page)
 
         assert missed is None

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tcpnet.errors import ConfigError
-from tcpnet.proxy.folder import MARKER, MARKER_NAME, Folder
-from tcpnet.proxy.pages import PageStore
+from tcpnet.proxy.store.folder import MARKER, MARKER_NAME, Folder
+from tcpnet.proxy.store.pages import PageStore
 from tests.unit.proxy.pages import SECRET, an_entry, names, read, store
 
 

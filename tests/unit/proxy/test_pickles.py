@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tcpnet
-from tcpnet.proxy import files as opened
-from tcpnet.proxy import heads, pickles
 from tcpnet.proxy.entry import Entry
-from tcpnet.proxy.files import PartFile
-from tcpnet.proxy.folder import Folder
-from tcpnet.proxy.heads import DamagedPage
-from tcpnet.proxy.pickles import CHUNK
+from tcpnet.proxy.store import files as opened
+from tcpnet.proxy.store import heads, pickles
+from tcpnet.proxy.store.files import PartFile
+from tcpnet.proxy.store.folder import Folder
+from tcpnet.proxy.store.heads import DamagedPage
+from tcpnet.proxy.store.pickles import CHUNK
 from tests.unit.proxy.pages import FIELDS, SECRET, a_body, an_entry, files
 
 SIZES = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK, 200_000]

@@ -5,7 +5,7 @@ import pytest
 from tcpnet.proxy.entry import Fields, PageRequest
 from tcpnet.proxy.fields import combined, has, values
 from tcpnet.proxy.forwarding import outbound, passed_here
-from tcpnet.proxy.policy import Forward
+from tcpnet.proxy.rules.policy import Forward
 from tests.unit.proxy.messages import ask
 
 PLAIN = Forward(joinable=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tcpnet.proxy.freshness import Rules, view
+from tcpnet.proxy.rules.freshness import Rules, view
 from tests.unit.proxy.messages import NOW, date, keep
 
 DAY = 86_400.0

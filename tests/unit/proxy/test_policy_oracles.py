@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from tcpnet.proxy.entry import Entry, Fields
 from tcpnet.proxy.fields import combined, index
-from tcpnet.proxy.freshness import controls, view
-from tcpnet.proxy.policy import Serve, decide, fits, stale_answer
-from tcpnet.proxy.storing import NotStored, freshened, stored
+from tcpnet.proxy.rules.freshness import controls, view
+from tcpnet.proxy.rules.policy import Serve, decide, fits, stale_answer
+from tcpnet.proxy.rules.storing import NotStored, freshened, stored
 from tests.unit.proxy.messages import NOW, URL, ask, date, head, keep
 
 AGES = st.integers(0, 90)

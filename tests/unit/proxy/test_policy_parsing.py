@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcpnet.proxy.dates import http_date, http_date_text
-from tcpnet.proxy.directives import Directives, delta_seconds, directives, field_names
-from tcpnet.proxy.targeted import targeted_directives
+from tcpnet.proxy.rules.dates import http_date, http_date_text
+from tcpnet.proxy.rules.directives import Directives, delta_seconds, directives, field_names
+from tcpnet.proxy.rules.targeted import targeted_directives
 from tests.unit.proxy.messages import NOW
 
 

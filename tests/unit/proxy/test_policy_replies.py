@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tcpnet.proxy.entry import Entry
 from tcpnet.proxy.fields import combined, has, values
-from tcpnet.proxy.replies import portion
+from tcpnet.proxy.rules.replies import portion
 from tests.unit.proxy.messages import ask, date, keep
 
 TAGGED = keep('ETag: "a"', f"Last-Modified: {date(-100)}", "Content-Length: 10")

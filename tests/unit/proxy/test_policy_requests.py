@@ -3,7 +3,7 @@
 import pytest
 
 from tcpnet.proxy.entry import Entry, PageRequest
-from tcpnet.proxy.policy import Absent, Forward, Plan, Serve, decide, stale_answer, validators
+from tcpnet.proxy.rules.policy import Absent, Forward, Plan, Serve, decide, stale_answer, validators
 from tests.unit.proxy.messages import JOSE, NOW, ask, date, keep
 
 PLAIN = keep("Cache-Control: max-age=60", 'ETag: "a"', f"Last-Modified: {date(-900)}")

@@ -2,11 +2,11 @@
 
 import pytest
 
-from tcpnet.proxy.dates import http_date_text
 from tcpnet.proxy.entry import Entry, Head, PageRequest
 from tcpnet.proxy.fields import combined, has, values
-from tcpnet.proxy.freshness import Rules
-from tcpnet.proxy.storing import UNDERSTOOD, NotStored, stored
+from tcpnet.proxy.rules.dates import http_date_text
+from tcpnet.proxy.rules.freshness import Rules
+from tcpnet.proxy.rules.storing import UNDERSTOOD, NotStored, stored
 from tests.unit.proxy.messages import JOSE, NOW, URL, ask, date, head, keep
 
 FRESH = "Cache-Control: max-age=60"

@@ -4,8 +4,8 @@ import pytest
 
 from tcpnet.proxy.entry import PageRequest
 from tcpnet.proxy.fields import combined, has, values
-from tcpnet.proxy.freshness import view
-from tcpnet.proxy.storing import (
+from tcpnet.proxy.rules.freshness import view
+from tcpnet.proxy.rules.storing import (
     freshened,
     freshened_by_head,
     invalidated,

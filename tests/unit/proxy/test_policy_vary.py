@@ -3,7 +3,7 @@
 import pytest
 
 from tcpnet.proxy.fields import index
-from tcpnet.proxy.policy import Forward, Serve, decide, select
+from tcpnet.proxy.rules.policy import Forward, Serve, decide, select
 from tests.unit.proxy.messages import NOW, ask, date, keep
 
 FRESH = "Cache-Control: max-age=60"

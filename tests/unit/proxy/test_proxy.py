@@ -19,10 +19,10 @@ from tcpnet.proxy.failures import (
     Unsendable,
 )
 from tcpnet.proxy.fields import combined, has, values
-from tcpnet.proxy.pages import Limits, PageStore
 from tcpnet.proxy.proxy import BrokenOff, Looped, NotInCache, WebProxy
-from tcpnet.proxy.storing import NotStored
-from tcpnet.proxy.writer import Writer
+from tcpnet.proxy.rules.storing import NotStored
+from tcpnet.proxy.store.pages import Limits, PageStore
+from tcpnet.proxy.store.writer import Writer
 from tests.unit.proxy.messages import JOSE, URL, ask, date
 from tests.unit.proxy.origin import Clock, Origin
 

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from tcpnet.proxy.guard import Forbidden, Guard, network
-from tcpnet.proxy.resolver import MAX_LOOKUPS, Lookup, Resolver, look_up
-from tcpnet.proxy.routes import AddrInfo
+from tcpnet.proxy.origin.guard import Forbidden, Guard, network
+from tcpnet.proxy.origin.resolver import MAX_LOOKUPS, Lookup, Resolver, look_up
+from tcpnet.proxy.origin.routes import AddrInfo
 
 
 def found(*addresses: str, port: int = 443) -> list[AddrInfo]:

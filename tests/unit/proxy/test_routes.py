@@ -5,8 +5,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from tcpnet.proxy import routes
-from tcpnet.proxy.routes import Address, local_addresses, own_address
+from tcpnet.proxy.origin import routes
+from tcpnet.proxy.origin.routes import Address, local_addresses, own_address
 
 
 def test_loopback_is_among_the_addresses_of_this_machine() -> None:

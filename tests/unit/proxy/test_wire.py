@@ -3,7 +3,7 @@
 import pytest
 
 from tcpnet.proxy.failures import HeadTooLarge, MalformedAnswer, Unsendable
-from tcpnet.proxy.wire import flaw, incoming, outgoing, target
+from tcpnet.proxy.origin.wire import flaw, incoming, outgoing, target
 from tests.unit.proxy.messages import fields
 
 URL = "https://example.com/"

@@ -14,7 +14,7 @@ from tcpnet.cli.client import main
 from tcpnet.client import discovery
 from tcpnet.client.address import Address
 from tcpnet.client.known_hubs import KnownHubs
-from tcpnet.server.announcing import Notice, announce
+from tcpnet.server.operation.announcing import Notice, announce
 from tests.hub import town
 
 LOOPBACK: Final = ("127.0.0.1",)

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from tcpnet.errors import BrokerError, ConfigError, UserError
-from tcpnet.server import control, orders
-from tcpnet.server.control import listening
-from tcpnet.server.orders import BackUp, Door, Kick, Order, Outcome, Row, Users
+from tcpnet.server.operation import control, orders
+from tcpnet.server.operation.control import listening
+from tcpnet.server.operation.orders import BackUp, Door, Kick, Order, Outcome, Row, Users
 
 
 class Hub:

@@ -23,8 +23,8 @@ from tcpnet.cli.server import main
 from tcpnet.config import Settings
 from tcpnet.lock import FolderLock
 from tcpnet.net import keys
-from tcpnet.server import descriptors, doctor
-from tcpnet.server.doctor import Finding, Level
+from tcpnet.server.operation import descriptors, doctor
+from tcpnet.server.operation.doctor import Finding, Level
 from tests.hub import settings
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC).timestamp()

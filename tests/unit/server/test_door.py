@@ -13,7 +13,7 @@ from tcpnet.client.trace import Trace
 from tcpnet.config import PRIVATE
 from tcpnet.errors import ConfigError
 from tcpnet.net.limits import Doorway
-from tcpnet.proxy.guard import network
+from tcpnet.proxy.origin.guard import network
 from tcpnet.proxy.port.asker import Caller
 from tcpnet.server.door import OpenDoor
 from tests.hub import Person, Town, town

@@ -15,9 +15,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tcpnet.broker.memory import MemoryBroker
 from tcpnet.errors import BrokerError, ConfigError
-from tcpnet.server import metrics, probe
-from tcpnet.server.health import FRESH, Health
-from tcpnet.server.lag import Lag
+from tcpnet.server.operation import metrics, probe
+from tcpnet.server.operation.health import FRESH, Health
+from tcpnet.server.operation.lag import Lag
 from tests.hub import Town, town
 
 PAGE = Path(__file__).parents[3] / "docs" / "operating.md"
@@ -163,7 +163,7 @@ async def test_a_disk_that_does_not_answer_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever asks has a time-out of his own."""
-    monkeypatch.setattr("tcpnet.server.health.PATIENCE", 0.01)
+    monkeypatch.setattr("tcpnet.server.operation.health.PATIENCE", 0.01)
     disk = Disk()
     disk.hangs = True
 

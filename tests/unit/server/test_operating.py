@@ -11,10 +11,10 @@ from tcpnet.broker.memory import MemoryBroker
 from tcpnet.chat.bans import Bans
 from tcpnet.errors import BrokerError, UserError
 from tcpnet.protocol.items import PROTOCOL, Bye, Hello, Status, Welcome
-from tcpnet.proxy.pages import PageStore
-from tcpnet.server import orders
-from tcpnet.server.operating import Operating
-from tcpnet.server.orders import Cell, Order
+from tcpnet.proxy.store.pages import PageStore
+from tcpnet.server.operation import orders
+from tcpnet.server.operation.operating import Operating
+from tcpnet.server.operation.orders import Cell, Order
 from tests.hub import Person, Town, town
 from tests.unit.proxy.pages import SECRET, a_body, an_entry, store
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tcpnet.server import supervisor
-from tcpnet.server.supervisor import READY
+from tcpnet.server.operation import supervisor
+from tcpnet.server.operation.supervisor import READY
 from tests.processes import server
 
 LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, where systemd is")

@@ -12,8 +12,8 @@ import pytest
 from aiohttp import web
 
 from tcpnet.protocol.items import Bye, Cancel, Data, File, Get, Progress
-from tcpnet.proxy.fetcher import Fetcher
-from tcpnet.proxy.routes import AddrInfo
+from tcpnet.proxy.origin.fetcher import Fetcher
+from tcpnet.proxy.origin.routes import AddrInfo
 from tcpnet.server.session import Session
 from tests.hub import Person, Town, town
 

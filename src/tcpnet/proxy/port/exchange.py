@@ -5,7 +5,6 @@ from typing import Final, Protocol
 from tcpnet.errors import UserError
 from tcpnet.proxy import codings, urls
 from tcpnet.proxy.answers import Answer
-from tcpnet.proxy.dates import http_date_text
 from tcpnet.proxy.entry import Fields, PageRequest
 from tcpnet.proxy.failures import FetchError
 from tcpnet.proxy.fields import combined, end_to_end, replaced, without
@@ -18,6 +17,7 @@ from tcpnet.proxy.port.responses import Framed
 from tcpnet.proxy.port.service import OwnPage, Service
 from tcpnet.proxy.port.targets import OwnTarget, PageTarget, Target, TunnelTarget
 from tcpnet.proxy.port.upload import Upload
+from tcpnet.proxy.rules.dates import http_date_text
 
 PROBE: Final = "http://tcpnet.invalid"
 """A site that is this hub itself, to whoever asks through it: so a page can tell."""

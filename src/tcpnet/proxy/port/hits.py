@@ -7,17 +7,17 @@ from typing import Final
 
 from tcpnet.proxy.entry import Entry, Fields, PageRequest
 from tcpnet.proxy.fields import HOP_BY_HOP, without
-from tcpnet.proxy.freshness import RFC_9111, Rules, View, view
-from tcpnet.proxy.index import Held, Page
-from tcpnet.proxy.pages import PageStore
-from tcpnet.proxy.policy import CONDITIONAL, Serve, decide, fits
 from tcpnet.proxy.port import records, responses, targets
 from tcpnet.proxy.port.asker import Door
 from tcpnet.proxy.port.heads import RequestHead
 from tcpnet.proxy.port.refusals import Refused
 from tcpnet.proxy.port.responses import CACHE
 from tcpnet.proxy.port.service import Counters
-from tcpnet.proxy.replies import portion
+from tcpnet.proxy.rules.freshness import RFC_9111, Rules, View, view
+from tcpnet.proxy.rules.policy import CONDITIONAL, Serve, decide, fits
+from tcpnet.proxy.rules.replies import portion
+from tcpnet.proxy.store.index import Held, Page
+from tcpnet.proxy.store.pages import PageStore
 
 # With one of these a request is not answered here: it has a body, or more must be asked.
 _NOT_PLAIN = frozenset({"content-length", "transfer-encoding", "expect", "via"})

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Final, Self
 
-from tcpnet.proxy.pages import PageStore
 from tcpnet.proxy.port.connection import PortConnection
 from tcpnet.proxy.port.hits import Hits
 from tcpnet.proxy.port.service import Service
+from tcpnet.proxy.store.pages import PageStore
 
 log = logging.getLogger(__name__)
 

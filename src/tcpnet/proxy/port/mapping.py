@@ -10,11 +10,11 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from typing import Final
 
-from tcpnet.proxy.directives import directives
 from tcpnet.proxy.entry import Fields
 from tcpnet.proxy.fields import combined, members, values, without
 from tcpnet.proxy.port.refusals import Refused
 from tcpnet.proxy.port.targets import MAPPED
+from tcpnet.proxy.rules.directives import directives
 from tcpnet.proxy.urls import origin, resolved
 
 MAX_UNPACKED: Final = 256 * 1024 * 1024

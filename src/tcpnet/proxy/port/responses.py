@@ -3,11 +3,11 @@
 from http import HTTPStatus
 from typing import Final
 
-from tcpnet.proxy.dates import http_date_text
 from tcpnet.proxy.entry import Fields
 from tcpnet.proxy.fields import without
 from tcpnet.proxy.port.heads import RequestHead
 from tcpnet.proxy.port.refusals import Refused
+from tcpnet.proxy.rules.dates import http_date_text
 
 CACHE: Final = "tcpnet"
 """How this cache calls itself in Cache-Status (RFC 9211)."""

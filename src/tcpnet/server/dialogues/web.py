@@ -10,10 +10,11 @@ import msgspec
 from tcpnet import __version__, text
 from tcpnet.chat.habits import Habits
 from tcpnet.errors import BrokerError, UserError
-from tcpnet.proxy import codings, credentials, redirects, targets
+from tcpnet.proxy import codings, redirects, targets
 from tcpnet.proxy.answers import Answer, Source
 from tcpnet.proxy.entry import Credentials, Fields, PageRequest
 from tcpnet.proxy.failures import FetchError, NoTls
+from tcpnet.proxy.origin import credentials
 from tcpnet.proxy.targets import Target
 from tcpnet.server.asking import agreed, choose
 from tcpnet.server.community import Community

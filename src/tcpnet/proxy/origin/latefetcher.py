@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Self
 
-from tcpnet.proxy.guard import Guard
-from tcpnet.proxy.uplink import Uplink
+from tcpnet.proxy.origin.guard import Guard
+from tcpnet.proxy.origin.uplink import Uplink
 
 if TYPE_CHECKING:
     import socket
     from types import TracebackType
 
-    from tcpnet.proxy.fetcher import Fetcher, Reply
+    from tcpnet.proxy.origin.fetcher import Fetcher, Reply
 
 
 class LateFetcher:
@@ -93,6 +93,6 @@ class _Sending(AbstractAsyncContextManager["Reply"]):
 
 def _loaded(guard: Guard) -> Fetcher:
     """A fetcher. Blocks for some 0.2 s while its library is loaded."""
-    from tcpnet.proxy.fetcher import Fetcher
+    from tcpnet.proxy.origin.fetcher import Fetcher
 
     return Fetcher(guard)

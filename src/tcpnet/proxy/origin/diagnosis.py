@@ -22,7 +22,7 @@ from tcpnet.proxy.failures import (
     TlsFailed,
     Unsendable,
 )
-from tcpnet.proxy.guard import Forbidden
+from tcpnet.proxy.origin.guard import Forbidden
 
 # OpenSSL's X509_V_ERR_… numbers, stable since 1.0.2; Python has no names for them.
 _CERTIFICATE: Final = {

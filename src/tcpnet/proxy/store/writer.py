@@ -5,9 +5,9 @@ from types import TracebackType
 from typing import Self
 
 from tcpnet.proxy.entry import Entry
-from tcpnet.proxy.heads import DamagedPage
-from tcpnet.proxy.index import Page
-from tcpnet.proxy.spool import Follower, Spool
+from tcpnet.proxy.store.heads import DamagedPage
+from tcpnet.proxy.store.index import Page
+from tcpnet.proxy.store.spool import Follower, Spool
 
 
 class Writer:

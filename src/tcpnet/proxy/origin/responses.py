@@ -10,8 +10,8 @@ from aiohttp.connector import Connection
 from aiohttp.http_exceptions import HttpProcessingError
 
 from tcpnet.proxy.entry import OnInterim
-from tcpnet.proxy.excess import AnswerAlone
-from tcpnet.proxy.wire import harmless, incoming
+from tcpnet.proxy.origin.excess import AnswerAlone
+from tcpnet.proxy.origin.wire import harmless, incoming
 
 interim: ContextVar[OnInterim | None] = ContextVar("interim", default=None)
 """Whom the running request tells of answers that come before the one to it."""

@@ -9,12 +9,12 @@ from types import TracebackType
 from typing import Final, Self
 
 from tcpnet.errors import TcpnetError
-from tcpnet.proxy import pickles
-from tcpnet.proxy.files import ChunkFile, PartFile
-from tcpnet.proxy.heads import DamagedPage
 from tcpnet.proxy.moment import Moment
-from tcpnet.proxy.names import Names
-from tcpnet.proxy.pickles import CHUNK
+from tcpnet.proxy.store import pickles
+from tcpnet.proxy.store.files import ChunkFile, PartFile
+from tcpnet.proxy.store.heads import DamagedPage
+from tcpnet.proxy.store.names import Names
+from tcpnet.proxy.store.pickles import CHUNK
 
 WINDOW: Final = 16
 """Chunks kept in memory behind the newest (1 MiB): readers that keep up never touch the disk."""

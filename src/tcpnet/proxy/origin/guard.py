@@ -12,7 +12,7 @@ from ipaddress import (
 )
 from typing import Final
 
-from tcpnet.proxy.routes import Address, AddrInfo, local_addresses
+from tcpnet.proxy.origin.routes import Address, AddrInfo, local_addresses
 
 Network = IPv4Network | IPv6Network
 

@@ -7,10 +7,10 @@ from functools import lru_cache
 from math import inf
 from typing import Final, NamedTuple
 
-from tcpnet.proxy.directives import Directives, delta_seconds, directives
 from tcpnet.proxy.entry import Entry, Fields, PageRequest
 from tcpnet.proxy.fields import has, index, members, tokens, values
-from tcpnet.proxy.freshness import RFC_9111, Rules, View, field_date, view
+from tcpnet.proxy.rules.directives import Directives, delta_seconds, directives
+from tcpnet.proxy.rules.freshness import RFC_9111, Rules, View, field_date, view
 
 CONDITIONAL: Final = frozenset({"if-none-match", "if-modified-since", "if-range", "range"})
 """Request fields that a cache answers from a stored response (RFC 9111 §4.3.2)."""

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from tcpnet.proxy.directives import Directives
+from tcpnet.proxy.rules.directives import Directives
 
 _KEY: Final = r"[a-z*][a-z0-9_.*-]*"
 _BARE: Final = "|".join(

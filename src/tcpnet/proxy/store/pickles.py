@@ -11,9 +11,9 @@ import hmac
 import struct
 from typing import Final
 
-from tcpnet.proxy import heads
 from tcpnet.proxy.entry import Entry
-from tcpnet.proxy.heads import DamagedPage
+from tcpnet.proxy.store import heads
+from tcpnet.proxy.store.heads import DamagedPage
 
 CHUNK: Final = 64 * 1024
 """Bytes of body in each chunk but the last: the unit that is written, checked and read."""

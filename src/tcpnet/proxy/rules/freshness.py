@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from tcpnet.proxy.dates import http_date
-from tcpnet.proxy.directives import Directives, delta_seconds, directives, field_names
 from tcpnet.proxy.entry import Entry, Fields
 from tcpnet.proxy.fields import combined, values, without
-from tcpnet.proxy.targeted import targeted_directives
+from tcpnet.proxy.rules.dates import http_date
+from tcpnet.proxy.rules.directives import Directives, delta_seconds, directives, field_names
+from tcpnet.proxy.rules.targeted import targeted_directives
 
 HEURISTIC: Final = frozenset({200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501})
 """Status codes cacheable without a word on freshness (RFC 9110 §15.1), less 206."""

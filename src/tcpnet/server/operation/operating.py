@@ -19,10 +19,10 @@ from tcpnet.net import reach
 from tcpnet.net.limits import household
 from tcpnet.protocol.items import Bye
 from tcpnet.proxy import urls
-from tcpnet.proxy.index import Page
-from tcpnet.server import orders
+from tcpnet.proxy.store.index import Page
 from tcpnet.server.community import Community
-from tcpnet.server.orders import Order, Outcome, Row
+from tcpnet.server.operation import orders
+from tcpnet.server.operation.orders import Order, Outcome, Row
 from tcpnet.server.session import Session
 
 # About a millisecond; then others have their turn of the loop.

@@ -6,8 +6,6 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from tcpnet.proxy.dates import http_date_text
-from tcpnet.proxy.directives import field_names
 from tcpnet.proxy.entry import Entry, Fields, Head, PageRequest
 from tcpnet.proxy.fields import (
     end_to_end,
@@ -18,8 +16,10 @@ from tcpnet.proxy.fields import (
     values,
     without,
 )
-from tcpnet.proxy.freshness import HEURISTIC, RFC_9111, Controls, Rules, controls, field_date
-from tcpnet.proxy.policy import carries_credentials, validators, variant, varies_by, wishes
+from tcpnet.proxy.rules.dates import http_date_text
+from tcpnet.proxy.rules.directives import field_names
+from tcpnet.proxy.rules.freshness import HEURISTIC, RFC_9111, Controls, Rules, controls, field_date
+from tcpnet.proxy.rules.policy import carries_credentials, validators, variant, varies_by, wishes
 from tcpnet.proxy.urls import origin, resolved
 
 SAFE: Final = frozenset(

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tcpnet.proxy.entry import Entry
-from tcpnet.proxy.folder import Folder
-from tcpnet.proxy.heads import last_modified
-from tcpnet.proxy.index import Front, Held, Index, Page
-from tcpnet.proxy.names import Names
+from tcpnet.proxy.store.folder import Folder
+from tcpnet.proxy.store.heads import last_modified
+from tcpnet.proxy.store.index import Front, Held, Index, Page
+from tcpnet.proxy.store.names import Names
 
 log = logging.getLogger(__name__)
 

@@ -27,8 +27,8 @@ from tcpnet.errors import ConfigError
 from tcpnet.lock import NAME as LOCK
 from tcpnet.lock import FolderLock
 from tcpnet.net import keys
-from tcpnet.proxy.folder import is_foreign
-from tcpnet.server import descriptors
+from tcpnet.proxy.store.folder import is_foreign
+from tcpnet.server.operation import descriptors
 
 DIALLING: Final = 5.0
 """Seconds for the site that was named to answer."""

@@ -6,11 +6,11 @@ from concurrent.futures import Executor
 from types import TracebackType
 from typing import Final, Self
 
-from tcpnet.proxy.files import PageFile
-from tcpnet.proxy.heads import DamagedPage
-from tcpnet.proxy.index import Held, Page
-from tcpnet.proxy.pickles import CHUNK, chunk_count
-from tcpnet.proxy.spool import PageLost
+from tcpnet.proxy.store.files import PageFile
+from tcpnet.proxy.store.heads import DamagedPage
+from tcpnet.proxy.store.index import Held, Page
+from tcpnet.proxy.store.pickles import CHUNK, chunk_count
+from tcpnet.proxy.store.spool import PageLost
 
 # Chunks that one visit to a thread reads.
 _READ_AHEAD: Final = 4

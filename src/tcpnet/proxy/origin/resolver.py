@@ -11,9 +11,9 @@ from typing import Final, TypeVar
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from tcpnet.proxy.failures import Stage
-from tcpnet.proxy.guard import Forbidden, Guard
-from tcpnet.proxy.patience import running
-from tcpnet.proxy.routes import AddrInfo
+from tcpnet.proxy.origin.guard import Forbidden, Guard
+from tcpnet.proxy.origin.patience import running
+from tcpnet.proxy.origin.routes import AddrInfo
 
 T = TypeVar("T")
 Lookup = Callable[[str, int, socket.AddressFamily], Sequence[AddrInfo]]

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Final
 
 from tcpnet.errors import ConfigError
-from tcpnet.proxy import files, heads, pickles
 from tcpnet.proxy.entry import Entry
-from tcpnet.proxy.files import PageFile, PartFile
-from tcpnet.proxy.heads import DamagedPage
-from tcpnet.proxy.index import Page
+from tcpnet.proxy.store import files, heads, pickles
+from tcpnet.proxy.store.files import PageFile, PartFile
+from tcpnet.proxy.store.heads import DamagedPage
+from tcpnet.proxy.store.index import Page
 
 log = logging.getLogger(__name__)
 

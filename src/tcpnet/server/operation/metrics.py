@@ -15,9 +15,9 @@ from prometheus_client.registry import Collector
 from tcpnet import __version__
 from tcpnet.broker.base import Statistics
 from tcpnet.net.pulse import Pulse
-from tcpnet.proxy.pages import PageStore
+from tcpnet.proxy.store.pages import PageStore
 from tcpnet.server.community import Community
-from tcpnet.server.lag import Lag
+from tcpnet.server.operation.lag import Lag
 from tcpnet.server.totals import Traffic
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST

@@ -11,17 +11,17 @@ from types import TracebackType
 from typing import Final, Self, TypeVar
 
 from tcpnet.lock import FolderLock
-from tcpnet.proxy import heads
 from tcpnet.proxy.entry import Entry
-from tcpnet.proxy.files import PageFile, PartFile
-from tcpnet.proxy.folder import Folder
-from tcpnet.proxy.heads import DamagedPage
-from tcpnet.proxy.index import Held, Page
-from tcpnet.proxy.names import Names
-from tcpnet.proxy.reader import Reader
-from tcpnet.proxy.shelf import BATCH, Limits, Shelf, Stats
-from tcpnet.proxy.spool import Allowance, Spool
-from tcpnet.proxy.writer import Writer
+from tcpnet.proxy.store import heads
+from tcpnet.proxy.store.files import PageFile, PartFile
+from tcpnet.proxy.store.folder import Folder
+from tcpnet.proxy.store.heads import DamagedPage
+from tcpnet.proxy.store.index import Held, Page
+from tcpnet.proxy.store.names import Names
+from tcpnet.proxy.store.reader import Reader
+from tcpnet.proxy.store.shelf import BATCH, Limits, Shelf, Stats
+from tcpnet.proxy.store.spool import Allowance, Spool
+from tcpnet.proxy.store.writer import Writer
 
 __all__ = ["Held", "Limits", "Page", "PageStore", "Reader", "Stats", "Writer"]
 

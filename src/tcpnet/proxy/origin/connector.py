@@ -7,7 +7,7 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 
 from tcpnet.proxy.failures import Stage
-from tcpnet.proxy.patience import running
+from tcpnet.proxy.origin.patience import running
 
 if TYPE_CHECKING:
     from aiohttp.tracing import Trace

@@ -12,17 +12,17 @@ from typing import Final, Self
 import aiohttp
 from yarl import URL
 
-from tcpnet.proxy import credentials as proof
-from tcpnet.proxy import diagnosis, dialling, routes, wire
 from tcpnet.proxy import fields as http
-from tcpnet.proxy.connector import Connector
 from tcpnet.proxy.entry import Credentials, Fields, OnInterim
 from tcpnet.proxy.failures import EndedEarly, Stage
-from tcpnet.proxy.guard import Guard
-from tcpnet.proxy.patience import Patience, Progress, running
-from tcpnet.proxy.resolver import Lookup, Resolver, look_up
-from tcpnet.proxy.responses import Response, interim
-from tcpnet.proxy.uplink import Uplink
+from tcpnet.proxy.origin import credentials as proof
+from tcpnet.proxy.origin import diagnosis, dialling, routes, wire
+from tcpnet.proxy.origin.connector import Connector
+from tcpnet.proxy.origin.guard import Guard
+from tcpnet.proxy.origin.patience import Patience, Progress, running
+from tcpnet.proxy.origin.resolver import Lookup, Resolver, look_up
+from tcpnet.proxy.origin.responses import Response, interim
+from tcpnet.proxy.origin.uplink import Uplink
 
 Body = bytes | AsyncIterable[bytes] | None
 

@@ -13,8 +13,8 @@ from typing import Final
 import msgspec
 
 from tcpnet.errors import BrokerError, ConfigError, UserError
-from tcpnet.server import orders
-from tcpnet.server.orders import Answer, Done, Door, Order, Outcome, Refused, Request
+from tcpnet.server.operation import orders
+from tcpnet.server.operation.orders import Answer, Done, Door, Order, Outcome, Refused, Request
 from tcpnet.server.tasks import owned
 
 HOST: Final = "127.0.0.1"

@@ -12,9 +12,9 @@ from io import FileIO
 from pathlib import Path
 from typing import Final
 
-from tcpnet.proxy import heads, pickles
 from tcpnet.proxy.entry import Entry
-from tcpnet.proxy.heads import DamagedPage
+from tcpnet.proxy.store import heads, pickles
+from tcpnet.proxy.store.heads import DamagedPage
 
 # One read of this many bytes finds the head of nearly every page.
 _TAIL: Final = 4096

@@ -6,11 +6,11 @@ import socket
 from collections.abc import Sequence
 from typing import Final
 
-from tcpnet.proxy import diagnosis
 from tcpnet.proxy.failures import Stage, TimedOut
-from tcpnet.proxy.guard import Guard
-from tcpnet.proxy.resolver import Resolver
-from tcpnet.proxy.routes import AddrInfo
+from tcpnet.proxy.origin import diagnosis
+from tcpnet.proxy.origin.guard import Guard
+from tcpnet.proxy.origin.resolver import Resolver
+from tcpnet.proxy.origin.routes import AddrInfo
 
 MAX_TRIES: Final = 4
 """Addresses of one name that are tried."""

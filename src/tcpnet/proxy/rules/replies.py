@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 
 from tcpnet.proxy.entry import Entry, Fields, PageRequest
 from tcpnet.proxy.fields import index, values, without
-from tcpnet.proxy.freshness import RFC_9111, Rules, field_date, view
-from tcpnet.proxy.policy import CONDITIONAL
+from tcpnet.proxy.rules.freshness import RFC_9111, Rules, field_date, view
+from tcpnet.proxy.rules.policy import CONDITIONAL
 
 _TAG: Final = re.compile(r'(?:W/)?"[^"]*"|[^\s,"]+')
 _BYTES: Final = re.compile(r"bytes[ \t]*=[ \t,]*(?:([0-9]+)-([0-9]*)|-([0-9]+))[ \t,]*", re.I)

@@ -1,0 +1,1 @@
+"""The way to origins: names looked up, addresses judged, requests sent, failures named."""

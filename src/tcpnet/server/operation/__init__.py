@@ -1,0 +1,1 @@
+"""What an operator has: orders, figures, checks and signs of life."""
