@@ -46,8 +46,8 @@ _SHOWN_LATE: Final = 4096
 """Bytes that are repeated of what came too late: as much as a line may have."""
 
 
-_BEFORE_ALL: Final = (Hello, items.Secure, Bye)
-"""What may come first; whoever says bye goes again at once."""
+_BEFORE_ALL: Final = (Hello, items.Secure, Ping, Pong, Bye)
+"""What may come first: signs of life lead nowhere, and whoever says bye goes again at once."""
 
 
 class Answer(NamedTuple):
