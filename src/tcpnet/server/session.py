@@ -38,13 +38,10 @@ IDLE: Final = 10
 MAX_WAITING: Final = 16
 """Items of one person that may wait to be taken; then his connection is held back."""
 
-
 _TOO_FAST: Final = "You say more than this hub takes in a second: what you say follows bit by bit."
-
 
 _SHOWN_LATE: Final = 4096
 """Bytes that are repeated of what came too late: as much as a line may have."""
-
 
 _BEFORE_ALL: Final = (Hello, items.Secure, Ping, Pong, Bye)
 """What may come first: signs of life lead nowhere, and whoever says bye goes again at once."""

@@ -16,7 +16,6 @@ _SMALL: Final = 16 * 1024
 _LARGE: Final = 256 * 1024
 """Bytes heard at once: most tunnels are idle, and a few carry all; the buffer grows with use."""
 
-
 _MUCH: Final = 4 * 1024 * 1024
 """Bytes after which the kernel is asked to carry the rest: four descriptors are worth it."""
 
