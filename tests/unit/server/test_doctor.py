@@ -33,11 +33,12 @@ Usage = namedtuple("Usage", "total used free")
 
 @pytest.fixture
 def place(tmp_path: Path) -> Callable[..., Settings]:
-    """Settings of a hub that was started once, with what is given on top."""
+    """Settings of a hub that was started once, at NOW, with what is given on top."""
     data, cache = tmp_path / "data", tmp_path / "cache"
     for folder in (data, cache):
         folder.mkdir(mode=0o700)
     open_store(connect, data / FILE).close()
+    os.utime(data / FILE, (NOW, NOW))
     keys.own(data)
     made = {"data_dir": str(data), "cache_dir": str(cache), "ephemeral": False}
 
