@@ -177,6 +177,13 @@ def test_a_clock_behind_the_store_is_a_warning(place: Callable[..., Settings]) -
     assert "yet to come" in only(found(where)).words
 
 
+def test_a_look_is_not_a_change(place: Callable[..., Settings]) -> None:
+    """It leaves an empty journal beside the store."""
+    where = place()
+
+    assert found(where) == found(where) == []
+
+
 def damage(path: Path) -> None:
     """Write over the middle of a page."""
     contents = bytearray(path.read_bytes())
