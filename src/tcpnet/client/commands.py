@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from tcpnet.client.bell import Policy
 from tcpnet.client.desk import Desk
 from tcpnet.client.help import WIDTH, help_text
+from tcpnet.client.question import unknown
 from tcpnet.client.saving import create
 from tcpnet.errors import UserError
 
@@ -44,7 +45,7 @@ class Commands:
                 if command.needs_pane and not self._pane:
                     raise UserError("scroll and search as your terminal does")
                 return command.run(desk, argument)
-        raise UserError(f"unknown command {word}; // sends a literal slash")
+        raise UserError(unknown(word))
 
     @property
     def rows(self) -> list[Command]:

@@ -351,9 +351,8 @@ class Desk:
         word, _, rest = text.partition(" ")
         if text.startswith("//"):
             return self._answer(self.question.literal(text[1:]))
-        of_hub = {each.casefold(): each for each in self.question.words}
-        if known := of_hub.get(word.casefold()):
-            return self._answer(known + text[len(word) :])
+        if (known := self.question.word_of_hub(text)) is not None:
+            return self._answer(known)
         try:
             self.obey(word, rest.strip())
         except UserError as error:

@@ -155,7 +155,9 @@ class Plain:
                 self._paper.prompt(question.prompt)
                 self._paper.answer("" if question.secret else line.text)
             try:
-                self._link.send(self._screen.answer(line.text))
+                # What a script says is data; who types a word means it.
+                text = question.typed(line.text) if self._source.terminal else line.text
+                self._link.send(self._screen.answer(text))
             except UserError as error:
                 self._paper.write(MARK + str(error))
             self._start_timers()

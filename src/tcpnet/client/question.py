@@ -5,6 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from tcpnet.errors import UserError
 from tcpnet.protocol.items import Input
 from tcpnet.text import clean
 
@@ -63,7 +64,31 @@ class Question(Struct, frozen=True):
         word = "/" + begun.lstrip("/").partition(" ")[0].lower()
         return f"/{begun}" if begun.startswith("/") and word in self.words else text
 
+    def word_of_hub(self, text: str) -> str | None:
+        """The text with its first word as the hub writes it, None where that is not the hub's."""
+        word = text.partition(" ")[0]
+        known = {each.casefold(): each for each in self.words}.get(word.casefold())
+        return None if known is None else known + text[len(word) :]
+
+    def typed(self, text: str) -> str:
+        """What is sent for a line typed where the client has no words of its own.
+
+        Raises UserError for a word that begins with a slash and is not the hub's.
+        """
+        if not (self.local and text.startswith("/")):
+            return text
+        if text.startswith("//"):
+            return self.literal(text[1:])
+        if (known := self.word_of_hub(text)) is not None:
+            return known
+        raise UserError(unknown(text.partition(" ")[0]))
+
     def value(self, answer: str) -> str | int:
         """What is sent for this answer: a number where one was asked and given."""
         number = _WHOLE.fullmatch(answer) if self.whole else None
         return int(number[1]) if number else answer
+
+
+def unknown(word: str) -> str:
+    """What is said of a word that begins with a slash and is nobody's."""
+    return f"unknown command {word}; // sends a literal slash"

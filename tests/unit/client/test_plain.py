@@ -394,6 +394,25 @@ async def test_input_that_was_never_asked_for_is_a_failure() -> None:
         assert "== not sent: 2 more of the input\n" in person.written()
 
 
+async def test_a_word_that_nobody_knows_is_refused_at_a_terminal(terminal: Table) -> None:
+    """It was meant for a program, and the room would read it."""
+    terminal.caller.says(asks("> ", 2, keep=True, local=True))
+    await terminal.shows("> ")
+    terminal.types("/quit", "said")
+    value = await terminal.answered()
+
+    assert value == "said"
+    assert "== unknown command /quit; // sends a literal slash" in terminal.display.getvalue()
+
+
+async def test_a_script_says_what_it_says(pipe: Table) -> None:
+    """A slash at the beginning of a line is data."""
+    pipe.types("/quit")
+    pipe.caller.says(asks("> ", 2, keep=True, local=True))
+
+    assert await pipe.answered() == "/quit"
+
+
 async def test_a_lost_line_is_told_and_not_sent_again() -> None:
     """On a terminal the person sees what to type again."""
     async with table(terminal=True, tries=1) as person:

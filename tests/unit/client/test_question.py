@@ -3,6 +3,7 @@
 import pytest
 
 from tcpnet.client.question import Question
+from tcpnet.errors import UserError
 from tcpnet.protocol.items import Input
 
 
@@ -60,3 +61,39 @@ def test_prompts_places_and_words_are_harmless_and_on_one_line() -> None:
     assert question.prompt == "\u241b[2JName\ufffd : "
     assert question.place == "a b"
     assert question.words == ("\u2407x",)
+
+
+def _room() -> Question:
+    return Question.of(
+        Input(message="", res_key="k", res_type="string", id=7, local=True, words=("/who",))
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ("hello", "hello"),
+        ("a/b", "a/b"),
+        ("/who", "/who"),
+        ("/WHO now", "/who now"),
+        ("//who", "//who"),
+        ("//etc", "/etc"),
+        ("///", "//"),
+    ],
+)
+def test_a_typed_word_of_the_hub_is_sent_and_two_slashes_are_one_of_text(
+    text: str, sent: str
+) -> None:
+    """The hub itself takes a slash off its own words."""
+    assert _room().typed(text) == sent
+
+
+def test_a_typed_word_that_is_nobodys_is_not_said_in_the_room() -> None:
+    """The others would read what was meant for a program."""
+    with pytest.raises(UserError, match="unknown command /quit; // sends a literal slash"):
+        _room().typed("/quit")
+
+
+def test_a_slash_is_text_where_no_words_are_taken() -> None:
+    """A path, a password."""
+    assert _question("string").typed("/etc/hosts") == "/etc/hosts"
