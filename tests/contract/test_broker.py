@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from tcpnet.broker.base import Broker, Conflict, Record, Stored
+from tcpnet.broker.changes import Change, Claim, Put, Release, Remove
 from tcpnet.errors import BrokerError
 
 BEYOND = 2**70
@@ -458,6 +459,70 @@ async def test_of_many_changes_to_one_revision_one_wins(broker: Broker) -> None:
     )
 
     assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 19
+
+
+async def test_changes_made_together_are_all_made(broker: Broker) -> None:
+    """One request for names and values; the revisions of the puts come back in their order."""
+    old = await broker.put("id", "7", b"bob")
+    await broker.claim("look", "bob", "bob")
+
+    revisions = await broker.together(
+        Put("account", "ann", b"1", expected=0),
+        Claim("look", "ann", "ann"),
+        Put("id", "8", b"ann"),
+        Remove("id", "7", expected=old),
+        Release("look", "bob", "bob"),
+    )
+
+    assert await broker.entries("account") == [Stored("ann", b"1", revisions[0])]
+    assert await broker.entries("id") == [Stored("8", b"ann", revisions[1])]
+    assert await broker.claim("look", "ann", "eve") == "ann"
+    assert await broker.claim("look", "bob", "eve") == "eve"
+
+
+@pytest.mark.parametrize(
+    ("impossible", "revision"),
+    [
+        (Put("id", "7", b"ann", expected=0), 1),
+        (Remove("id", "7", expected=2), 1),
+        (Remove("id", "8", expected=1), 0),
+        (Claim("look", "bob", "ann"), 0),
+    ],
+)
+async def test_of_changes_made_together_one_that_fails_leaves_none(
+    broker: Broker, impossible: Change, revision: int
+) -> None:
+    """Also those before it; the conflict tells which one it was."""
+    await broker.put("id", "7", b"bob")
+    await broker.claim("look", "bob", "bob")
+
+    with pytest.raises(Conflict) as conflict:
+        await broker.together(Put("account", "ann", b"1"), Claim("look", "ann", "ann"), impossible)
+
+    assert (conflict.value.kind, conflict.value.revision) == (impossible.kind, revision)
+    assert await broker.entries("account") == []
+    assert await broker.entries("id") == [Stored("7", b"bob", 1)]
+    assert await broker.claim("look", "ann", "eve") == "eve"
+
+
+async def test_changes_made_together_may_find_what_they_want(broker: Broker) -> None:
+    """A name that is the owner's already, one that is not, and a value that is gone."""
+    await broker.claim("look", "ann", "ann")
+    await broker.claim("look", "bob", "bob")
+
+    await broker.together(
+        Claim("look", "ann", "ann"), Release("look", "bob", "eve"), Remove("id", "7")
+    )
+
+    assert await broker.claim("look", "bob", "eve") == "bob"
+
+
+async def test_changes_with_a_text_that_no_file_can_hold_are_refused(broker: Broker) -> None:
+    """The one request, before anything of it is done."""
+    with pytest.raises(BrokerError):
+        await broker.together(Put("account", "ann", b"1"), Claim("look", "\ud800", "ann"))
+
+    assert await broker.entries("account") == []
 
 
 async def test_a_removed_value_leaves_no_revision_to_meet_again(broker: Broker) -> None:

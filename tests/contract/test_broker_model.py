@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from tcpnet.broker.base import Broker, Conflict, Following
+from tcpnet.broker.changes import Claim, Put
 from tests.contract.conftest import open_broker
 
 LOGS = st.sampled_from(["den", "hall"])
@@ -152,6 +153,20 @@ class BrokerMachine(RuleBasedStateMachine):
         """Remove a value."""
         there = self.values.pop(key, None) is not None
         assert self.run(self.broker.remove("room", key)) == there
+
+    @rule(name=NAMES, owner=NAMES, value=st.binary(max_size=3), expected=EXPECTED)
+    def together(self, name: str, owner: str, value: bytes, expected: int | None) -> None:
+        """Take a name and store a value under it, both or neither."""
+        _, revision = self.values.get(name, (b"", 0))
+        changes = Put("room", name, value, expected), Claim("account", name, owner)
+        free = self.owners.get(("account", name)) in (None, owner)
+        if expected not in (None, revision) or not free:
+            with pytest.raises(Conflict):
+                self.run(self.broker.together(*changes))
+            return
+        [newer] = self.run(self.broker.together(*changes))
+        self.owners["account", name] = owner
+        self.values[name] = value, newer
 
     @rule(log=LOGS, after=st.none() | SEQS, before=st.none() | SEQS, limit=st.integers(0, 5))
     def history(self, log: str, after: int | None, before: int | None, limit: int) -> None:

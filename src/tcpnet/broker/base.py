@@ -13,6 +13,7 @@ from typing import Protocol, Self
 
 from msgspec import Struct
 
+from tcpnet.broker.changes import Change
 from tcpnet.errors import BrokerError
 
 
@@ -36,7 +37,10 @@ class Stored(Struct, frozen=True):
 
 
 class Conflict(BrokerError):
-    """Another writer was first; `revision` is what is stored now, 0 for nothing."""
+    """Another writer was first; `revision` is what is stored now, 0 for nothing.
+
+    Or somebody else holds the name: `key` is that name, and `revision` 0.
+    """
 
     def __init__(self, kind: str, key: str, revision: int) -> None:
         super().__init__(f'not saved: {kind} "{key}" was changed by somebody else meanwhile')
@@ -214,6 +218,14 @@ class Broker(Protocol):
         """Return the values of a kind whose keys begin so, ordered by key.
 
         A store looks only at those; U+10FFFF, which is no character, is in no key.
+        """
+        ...
+
+    async def together(self, *changes: Change) -> list[int]:
+        """Make changes of different names and keys, all or none; return the revisions of the puts.
+
+        Nobody ever finds some of them without the others, whenever the process ends. Raises
+        `Conflict` for the first one that cannot be made as it is meant.
         """
         ...
 

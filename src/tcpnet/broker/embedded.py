@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
-from tcpnet.broker import reader
+from tcpnet.broker import reader, together
 from tcpnet.broker.base import (
     Broker,
     Deliver,
@@ -20,6 +20,7 @@ from tcpnet.broker.base import (
     Stored,
     text_size,
 )
+from tcpnet.broker.changes import Change
 from tcpnet.broker.connection import Connect, Connection, connect
 from tcpnet.broker.followers import Followers
 from tcpnet.broker.lane import MAX_BYTES, MAX_REQUESTS, Batch, Lane
@@ -169,6 +170,11 @@ class EmbeddedBroker(Broker):
     async def entries(self, kind: str, beginning: str = "") -> list[Stored]:
         """See `Broker.entries`."""
         return await self._read(partial(reader.entries, kind=kind, beginning=beginning))
+
+    async def together(self, *changes: Change) -> list[int]:
+        """See `Broker.together`."""
+        size = together.size(changes)
+        return await self._change(partial(together.made, changes), size)
 
     async def _change(self, change: Callable[[Store], T], size: int = 0) -> T:
         outcome: T = await self._writing.request(change, size)

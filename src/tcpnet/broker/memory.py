@@ -10,9 +10,9 @@ from functools import partial
 from itertools import islice
 from typing import Any, Final, TypeVar
 
+from tcpnet.broker import together
 from tcpnet.broker.base import (
     Broker,
-    Conflict,
     Deliver,
     Done,
     Following,
@@ -21,8 +21,10 @@ from tcpnet.broker.base import (
     Stored,
     text_size,
 )
+from tcpnet.broker.changes import Change
 from tcpnet.broker.followers import Followers
 from tcpnet.broker.looks import after_a_look
+from tcpnet.broker.table import MemoryTable
 from tcpnet.errors import BrokerError
 
 MAX_LINES: Final = 10_000
@@ -107,9 +109,7 @@ class MemoryBroker(Broker):
         self._max_lines = max_lines
         self._max_logs = max_logs
         self._logs: dict[str, _Log] = {}
-        self._owners: dict[tuple[str, str], str] = {}
-        self._values: dict[str, dict[str, Stored]] = {}
-        self._revision = 0
+        self._table = MemoryTable()
         self._followers = Followers()
         self._queued: list[tuple[Callable[[], Any], Callable[[Any], None]]] = []
         self._fresh: list[Record] = []
@@ -181,38 +181,33 @@ class MemoryBroker(Broker):
     async def claim(self, kind: str, name: str, owner: str) -> str:
         """See `Broker.claim`."""
         text_size(kind, name, owner)
-        return await self._request(lambda: self._owners.setdefault((kind, name), owner))
+        return await self._request(partial(self._table.claim, kind, name, owner))
 
     async def release(self, kind: str, name: str, owner: str) -> bool:
         """See `Broker.release`."""
-
-        def release() -> bool:
-            if self._owners.get((kind, name)) != owner:
-                return False
-            del self._owners[kind, name]
-            return True
-
-        return await self._request(release)
+        return await self._request(partial(self._table.release, kind, name, owner))
 
     async def get(self, kind: str, key: str) -> Stored | None:
         """See `Broker.get`."""
-        return self._values.get(kind, {}).get(key)
+        return self._table.get(kind, key)
 
     async def put(self, kind: str, key: str, value: bytes, *, expected: int | None = None) -> int:
         """See `Broker.put`."""
         text_size(kind, key)
-        return await self._request(partial(self._put, kind, key, value, expected))
+        return await self._request(partial(self._table.put, kind, key, value, expected))
 
     async def remove(self, kind: str, key: str) -> bool:
         """See `Broker.remove`."""
-        return await self._request(
-            lambda: self._values.get(kind, {}).pop(key, None) is not None,
-        )
+        return await self._request(partial(self._table.remove, kind, key))
 
     async def entries(self, kind: str, beginning: str = "") -> list[Stored]:
         """See `Broker.entries`."""
-        values = self._values.get(kind, {})
-        return [values[key] for key in sorted(key for key in values if key.startswith(beginning))]
+        return self._table.entries(kind, beginning)
+
+    async def together(self, *changes: Change) -> list[int]:
+        """See `Broker.together`."""
+        together.size(changes)
+        return await self._request(partial(together.made, changes, self._table))
 
     async def _request(self, work: Callable[[], T]) -> T:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
@@ -258,16 +253,6 @@ class MemoryBroker(Broker):
                 raise BrokerError(f"not saved: the hub holds {self._max_logs} conversations")
             found = self._logs[name] = _Log(self._max_lines)
         return found
-
-    def _put(self, kind: str, key: str, value: bytes, expected: int | None) -> int:
-        values = self._values.setdefault(kind, {})
-        stored = values.get(key)
-        revision = 0 if stored is None else stored.revision
-        if expected not in (None, revision):
-            raise Conflict(kind, key, revision)
-        self._revision += 1
-        values[key] = Stored(key, value, self._revision)
-        return self._revision
 
 
 def _outcome(work: Callable[[], Any]) -> Any:

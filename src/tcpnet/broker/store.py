@@ -121,16 +121,22 @@ class Store:
                 return
         self.has_waste = False
 
+    def owner(self, kind: str, name: str) -> str | None:
+        """Return who holds a name."""
+        found = self._connection.execute(
+            "SELECT owner FROM claims WHERE kind = ? AND name = ?", (kind, name)
+        ).fetchone()
+        return None if found is None else str(found[0])
+
     def claim(self, kind: str, name: str, owner: str) -> str:
         """Take a free name; return its owner."""
+        holder = self.owner(kind, name)
+        if holder is not None:
+            return holder
         self._connection.execute(
-            "INSERT INTO claims (kind, name, owner) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-            (kind, name, owner),
+            "INSERT INTO claims (kind, name, owner) VALUES (?, ?, ?)", (kind, name, owner)
         )
-        holder: str = self._connection.execute(
-            "SELECT owner FROM claims WHERE kind = ? AND name = ?", (kind, name)
-        ).fetchone()[0]
-        return holder
+        return owner
 
     def release(self, kind: str, name: str, owner: str) -> bool:
         """Free a name of this owner; return whether it was his."""
@@ -139,15 +145,17 @@ class Store:
         )
         return deleted.rowcount > 0
 
+    def revision(self, kind: str, key: str) -> int:
+        """Return the revision of a value, 0 for none."""
+        found = self._connection.execute(
+            "SELECT revision FROM entries WHERE kind = ? AND key = ?", (kind, key)
+        ).fetchone()
+        return 0 if found is None else int(found[0])
+
     def put(self, kind: str, key: str, value: bytes, expected: int | None) -> int:
         """Store a value; return its revision or raise `Conflict`."""
-        if expected is not None:
-            found = self._connection.execute(
-                "SELECT revision FROM entries WHERE kind = ? AND key = ?", (kind, key)
-            ).fetchone()
-            revision = 0 if found is None else int(found[0])
-            if revision != expected:
-                raise Conflict(kind, key, revision)
+        if expected is not None and (revision := self.revision(kind, key)) != expected:
+            raise Conflict(kind, key, revision)
         # One count for all: a key that is removed and made again gets no revision twice.
         self._connection.execute("UPDATE revisions SET last = last + 1")
         revision = int(self._connection.execute("SELECT last FROM revisions").fetchone()[0])

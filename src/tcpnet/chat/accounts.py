@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from tcpnet import text
+from tcpnet.broker import changes
 from tcpnet.broker.base import Broker, Conflict
 from tcpnet.chat import lookalikes, names
 from tcpnet.chat.recent import Held, Recent
@@ -85,20 +86,25 @@ class Accounts:
         return held.value if held else None
 
     async def take(self, name: str) -> Claim:
-        """Make an account of a free name. Raises UserError where somebody was faster."""
+        """Make an account of a free name: its look, its id and itself, all or nothing.
+
+        Raises UserError where somebody was faster or no id is free, BrokerError.
+        """
         key = names.key(name)
-        look = await self._broker.claim(_LOOK, lookalikes.clash_key(name), key)
-        if look != key:
-            raise UserError(f"The name {name} looks like one that somebody else has.")
-        number = await self._new_id(key)
-        account = Account(name=name, id=number, key=key, box=secrets.token_hex(4))
-        claim = Claim(account=account, seen=self.hour)
-        try:
-            await self._claims.put(key, claim, expected=0)
-        except Conflict:
-            await self._broker.remove(_ID, str(account.id))
-            raise UserError(f"The name {name} was taken a moment ago.") from None
-        return claim
+        look = changes.Claim(_LOOK, lookalikes.clash_key(name), key)
+        for _ in range(_TRIES):
+            number = secrets.choice(_IDS)
+            account = Account(name=name, id=number, key=key, box=secrets.token_hex(4))
+            claim = Claim(account=account, seen=self.hour)
+            filed = changes.Put(_ID, str(number), key.encode(), expected=0)
+            try:
+                await self._claims.put(key, claim, look, filed, expected=0)
+            except Conflict as conflict:
+                if conflict.kind != _ID:
+                    raise _taken(name, conflict) from None
+            else:
+                return claim
+        raise UserError("All ids of this hub are in use.")
 
     async def change(self, account: Account, revise: Callable[[Claim], Claim]) -> Claim:
         """Write down what becomes of a claim, whoever else changes it at the same time.
@@ -147,14 +153,17 @@ class Accounts:
         return (await self._held(account)).value
 
     async def delete(self, account: Account) -> None:
-        """Free a name and its id, unless that was done already."""
-        claim = await self.claim(account.key)
-        if claim is None or claim.account.id != account.id:
-            return  # the name may be somebody else's by now
-        await self._claims.remove(account.key)
-        self.deletions += 1
-        await self._broker.remove(_ID, str(account.id))
-        await self._broker.release(_LOOK, lookalikes.clash_key(account.name), account.key)
+        """Free a name, its look and its id at once, unless that was done already."""
+        number = changes.Remove(_ID, str(account.id))
+        look = changes.Release(_LOOK, lookalikes.clash_key(account.name), account.key)
+        while held := await self._claims.get(account.key):
+            if held.value.account.id != account.id:
+                return  # the name is somebody else's by now
+            try:
+                await self._claims.remove(account.key, number, look, expected=held.revision)
+            except Conflict:
+                continue
+            self.deletions += 1
 
     async def lapsed(self, days: float) -> list[Claim]:
         """Claims without a password whose owners were not there for so many days of the hub."""
@@ -188,16 +197,6 @@ class Accounts:
         self.hour += 1
         await self._broker.put("hub", "hours", str(self.hour).encode())
 
-    async def _new_id(self, key: str) -> int:
-        for _ in range(_TRIES):
-            number = secrets.choice(_IDS)
-            try:
-                await self._broker.put(_ID, str(number), key.encode(), expected=0)
-            except Conflict:
-                continue
-            return number
-        raise UserError("All ids of this hub are in use.")
-
     async def _held(self, account: Account) -> Held[Claim]:
         held = await self._claims.get(account.key)
         if held is None or held.value.account.id != account.id:
@@ -220,6 +219,12 @@ def _possible_key(name: str) -> str | None:
         return names.key(name)
     except UserError:
         return None
+
+
+def _taken(name: str, conflict: Conflict) -> UserError:
+    if conflict.kind == _LOOK:
+        return UserError(f"The name {name} looks like one that somebody else has.")
+    return UserError(f"The name {name} was taken a moment ago.")
 
 
 def _digest(token: str) -> bytes:

@@ -10,6 +10,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 import msgspec
 
 from tcpnet.broker.base import Broker
+from tcpnet.broker.changes import Change, Put, Remove
 
 MAX_HELD: Final = 10_000
 """What is remembered at most: of as many as may be connected (`limits.connections`)."""
@@ -92,20 +93,25 @@ class Recent(Generic[Value]):
         self._hold(key, found, ended)
         return found
 
-    async def put(self, key: str, value: Value, *, expected: int) -> None:
-        """Store a value in the place of one revision, 0 for none. Raises Conflict, BrokerError."""
+    async def put(self, key: str, value: Value, *also: Change, expected: int) -> None:
+        """Store a value in the place of one revision, 0 for none, and make other changes with it.
+
+        Raises Conflict, BrokerError.
+        """
         self._held.pop(key, None)
+        put = Put(self._kind, key, msgspec.json.encode(value), expected)
         with self._changes.of(key):
-            revision = await self._broker.put(
-                self._kind, key, msgspec.json.encode(value), expected=expected
-            )
+            revision, *_ = await self._broker.together(put, *also)
         self._hold(key, Held(value, revision), self._changes.ended)
 
-    async def remove(self, key: str) -> None:
-        """Remove the value under a key, if there is one. Raises BrokerError."""
+    async def remove(self, key: str, *also: Change, expected: int) -> None:
+        """Remove one revision of the value under a key, and make other changes with it.
+
+        Raises Conflict, BrokerError.
+        """
         self._held.pop(key, None)
         with self._changes.of(key):
-            await self._broker.remove(self._kind, key)
+            await self._broker.together(Remove(self._kind, key, expected), *also)
 
     async def all(self) -> list[Value]:
         """All values, from the store. Raises BrokerError."""

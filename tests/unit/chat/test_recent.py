@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tcpnet.broker.base import Conflict, Stored
+from tcpnet.broker.changes import Change
 from tcpnet.broker.memory import MemoryBroker
 from tcpnet.chat import recent
 from tcpnet.chat.recent import Recent, make_room
@@ -32,11 +33,11 @@ class Store(MemoryBroker):
         await self.answering.wait()
         return found
 
-    async def put(self, kind: str, key: str, value: bytes, *, expected: int | None = None) -> int:
-        """Put, or refuse it."""
+    async def together(self, *changes: Change) -> list[int]:
+        """Make changes, or refuse them."""
         if self.refuses:
             raise BrokerError("not saved: no space")
-        return await super().put(kind, key, value, expected=expected)
+        return await super().together(*changes)
 
 
 async def values() -> tuple[Store, Recent[str]]:
@@ -71,7 +72,7 @@ async def test_what_was_removed_is_gone() -> None:
     _, one = await values()
     await held(one)
 
-    await one.remove("a")
+    await one.remove("a", expected=1)
 
     assert await held(one) is None
 
@@ -99,7 +100,7 @@ async def test_an_answer_from_before_a_change_is_not_remembered(change: str) -> 
     reading = asyncio.create_task(held(one))
     await store.read.wait()
 
-    await (one.remove("a") if change == "remove" else one.put("a", "two", expected=1))
+    await (one.remove("a", expected=1) if change == "remove" else one.put("a", "two", expected=1))
     store.answering.set()
     async with asyncio.timeout(PATIENCE):
         assert await reading == "one"

@@ -656,7 +656,7 @@ async def test_a_disk_that_refuses_lets_known_people_in_and_tells_others(
     async def refuses(*_: Any, **__: Any) -> Any:
         raise BrokerError("not saved: the disk is full")
 
-    community.accounts._broker.put = refuses  # type: ignore[method-assign]
+    community.accounts._broker.together = refuses  # type: ignore[method-assign]
     await hub.person("nina")
     eve = await hub.dials("eve")
     eve.send(hello("eve"))
