@@ -35,10 +35,7 @@ class Mailboxes:
 
     async def deliver(self, sender: Account, recipient: Account, words: str, mid: str) -> int:
         """Keep a message for its recipient; returns once it is durable. Raises UserError."""
-        if not words.strip():
-            raise UserError("A message needs words.")
-        if text.size(words) > MAX_MESSAGE:
-            raise UserError(f"A message has at most {MAX_MESSAGE} bytes.")
+        check(words)
         box = _box(recipient)
         if await self.count(recipient) >= self.max_unread and not await self._has(box, sender, mid):
             raise UserError(
@@ -105,6 +102,14 @@ class Mailboxes:
 def _each(arrived: Callable[[Record], None], records: Sequence[Record]) -> None:
     for record in records:
         arrived(record)
+
+
+def check(words: str) -> None:
+    """Raise UserError for words that no mailbox takes, whoever they are for."""
+    if not words.strip():
+        raise UserError("A message needs words.")
+    if text.size(words) > MAX_MESSAGE:
+        raise UserError(f"A message has at most {MAX_MESSAGE} bytes.")
 
 
 def _box(owner: Account) -> str:

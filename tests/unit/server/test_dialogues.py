@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from tcpnet.chat.mailboxes import MAX_MESSAGE
 from tcpnet.protocol.items import PROTOCOL, Bye, Hello, Seen, Status, Welcome
 from tests.hub import Town, town
 
@@ -156,6 +157,22 @@ async def test_mail_to_somebody_away_waits_and_is_counted_at_login(hub: Town) ->
     again = await hub.person("Jose")
 
     assert "You have 2 unread messages." in again.messages("notice")
+
+
+@pytest.mark.parametrize(
+    ("words", "refusal"), [(" ", "needs words"), ("x" * (MAX_MESSAGE + 1), "at most")]
+)
+async def test_words_that_nobody_can_get_are_refused_before_a_recipient_is_asked_for(
+    hub: Town, words: str, refusal: str
+) -> None:
+    """The person would have answered for nothing."""
+    nina = await hub.person("Nina")
+
+    await nina.chooses(2)
+    await nina.answers("Enter your message: ", words)
+
+    await nina.sees(refusal)
+    await nina.asked("Your option")
 
 
 @pytest.mark.parametrize("recipient", ["nobody", "12345", "٣٤٥٦٧", "a\x1b[2Jb"])

@@ -6,6 +6,7 @@ from contextlib import aclosing
 
 from tcpnet import text
 from tcpnet.broker.base import Record
+from tcpnet.chat import mailboxes
 from tcpnet.chat.rooms import MAX_LINE
 from tcpnet.protocol.items import Print
 from tcpnet.server.community import Community
@@ -15,6 +16,7 @@ from tcpnet.server.session import Session
 async def write(session: Session, community: Community) -> None:
     """Send a message to somebody, connected or not."""
     words = await session.ask("Enter your message: ", key="message")
+    mailboxes.check(words.text)  # before anything else is asked for nothing
     recipient = await session.ask("Enter recipent id: ", key="recipient")
     account = await community.accounts.find(recipient.text)
     # Without one of the client, ours only fills the slot; growing with time keeps the index local.
