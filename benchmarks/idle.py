@@ -48,7 +48,7 @@ def login_figures(target: Target, shape: Logins) -> Figures:
         "rate": shape.people / known["seconds"],
         "cost": known["server_cpu"] / shape.people * 1e3,
         "core_rate": shape.people / known["server_cpu"],
-        **{name: known[name] for name in ("server_share", "generator_share", "others_share")},
+        **{name: share for name, share in known.items() if name.endswith("_share")},
     }
 
 

@@ -65,10 +65,16 @@ def resident(pid: int) -> int:
 
 def busy_seconds() -> float:
     """Time that the cores of this machine have worked, for whomever, since it started."""
-    user, nice, system, _, _, irq, softirq, *_ = (
-        int(ticks) for ticks in Path("/proc/stat").read_text("ascii").split("\n")[0].split()[1:]
-    )
+    user, nice, system, _, _, irq, softirq, *_ = _ticks()
     return (user + nice + system + irq + softirq) / _TICKS
+
+
+def stolen_seconds() -> float:
+    """Time in which a core of this machine had work and its host gave it none, since the start.
+
+    Always 0 on a machine that is not virtual, and where a host does not tell.
+    """
+    return _ticks()[7] / _TICKS
 
 
 def version_of(command: list[str], environment: dict[str, str]) -> str:
@@ -96,6 +102,12 @@ def compiled(source: Path, target: Path, *flags: str) -> Path | None:
 def unsupported() -> str | None:
     """Why the loads cannot run here; None if they can."""
     return None if sys.platform == "linux" else "the loads need Linux: epoll and /proc"
+
+
+def _ticks() -> list[int]:
+    """Of all cores together; see proc_stat(5)."""
+    first = Path("/proc/stat").read_text("ascii").split("\n")[0]
+    return [int(ticks) for ticks in first.split()[1:]]
 
 
 def _processor() -> str:

@@ -3,7 +3,7 @@
 import os
 import time
 
-from benchmarks.machine import busy_seconds, cpu_seconds
+from benchmarks.machine import busy_seconds, cpu_seconds, stolen_seconds
 from benchmarks.orders import Figures
 
 
@@ -27,9 +27,10 @@ class Meter:
     def figures(self) -> Figures:
         """Seconds since the start, of the clock and of the server's and our own processors.
 
-        `others_share` is what all other processes took, in cores: noise, when it is much.
+        `others_share` is what all other processes took, in cores, and `stolen_share` what the
+        host of a virtual machine kept from it: noise, when it is much.
         """
-        wall, server, own, busy = (
+        wall, server, own, busy, stolen = (
             now - then for now, then in zip(self._now(), self._began, strict=True)
         )
         return {
@@ -38,7 +39,9 @@ class Meter:
             "server_share": server / wall,
             "generator_share": own / wall,
             "others_share": max(0.0, busy - server - own) / wall,
+            "stolen_share": stolen / wall,
         }
 
-    def _now(self) -> tuple[float, float, float, float]:
-        return time.monotonic(), cpu_seconds(self._pid), cpu_seconds(os.getpid()), busy_seconds()
+    def _now(self) -> tuple[float, ...]:
+        server, own = cpu_seconds(self._pid), cpu_seconds(os.getpid())
+        return time.monotonic(), server, own, busy_seconds(), stolen_seconds()

@@ -172,6 +172,10 @@ def _floor(program: str, _: Path, port: int) -> list[str]:
     return [program, str(port)]
 
 
+def _syncing_floor(program: str, folder: Path, port: int) -> list[str]:
+    return [program, str(port), str(folder / "lines")]
+
+
 def _python_floor(program: str, _: Path, port: int) -> list[str]:
     return [program, "-m", "benchmarks.floor", str(port)]
 
@@ -252,6 +256,7 @@ def _mosquitto(program: str, folder: Path, port: int) -> list[str]:
 TCPNET: Final = "tcpnet"
 EPHEMERAL: Final = "tcpnet --ephemeral"
 FAST: Final = "tcpnet on uvloop"
+SYNCING: Final = "C floor that syncs"
 
 _PLAIN: Final = ("--set", "server.fast_loop=false")
 """As it is installed without the `speed` extra."""
@@ -265,6 +270,7 @@ KINDS: Final = {
         Kind(EPHEMERAL, "tcpnet", sys.executable, _tcpnet(*_PLAIN, "--ephemeral"), _VERSION),
         Kind(FAST, "tcpnet", sys.executable, _tcpnet(), _VERSION, module="uvloop"),
         Kind("C floor", "bare", "floor.c", _floor, ()),
+        Kind(SYNCING, "bare", "floor.c", _syncing_floor, ()),
         Kind("Python floor", "bare", sys.executable, _python_floor, ()),
         Kind("redis", "redis", "redis-server", _redis, package="redis-server"),
         Kind("ngircd", "irc", "ngircd", _ngircd, package="ngircd", at_once=8),

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from benchmarks.chat import CASES, Case, Results
+from benchmarks.chat import CALM, CASES, Case, Results
 from benchmarks.machine import Machine
 from benchmarks.orders import Figures
 from benchmarks.peers import TCPNET
@@ -47,6 +47,7 @@ _SHARES: Final = (
     Column("server, cores", "server_share"),
     Column("generator, cores", "generator_share"),
     Column("others, cores", "others_share"),
+    Column("stolen, cores", "stolen_share"),
 )
 
 _FANOUT: Final = (
@@ -100,7 +101,7 @@ _COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
 def judged(results: Results) -> list[Judged]:
     """All targets against these results."""
     medians = {case: results.medians(case) for case in results.rounds}
-    return [goal.judged(medians) for goal in GOALS]
+    return [goal.judged(medians, results.turns()) for goal in GOALS]
 
 
 def save(run: Run, folder: Path) -> None:
@@ -127,18 +128,18 @@ def _heading(run: Run) -> Iterator[str]:
     yield f"- {machine.processor}, {machine.cores} cores, {machine.memory_mib:,} MiB"
     yield f"- {machine.system}, {machine.python}, {machine.files:,} files may be open"
     yield f"- load average {machine.load:.2f} before, {run.load:.2f} after"
-    yield (
-        "- a quick look: nothing to compare"
-        if run.quick
-        else f"- medians of {run.rounds} rounds, or of as many as a case has"
-    )
+    if run.quick:
+        yield "- a quick look: nothing to compare"
+    else:
+        yield f"- medians of {run.rounds} rounds, or of as many as a case has"
+        yield f"- rounds of which the host kept more than {CALM} cores count where there is no other"
     yield ""
 
 
 def _targets(found: Sequence[Judged]) -> Iterator[str]:
     words = {True: "met", False: "missed", None: "not measured"}
-    rows = [[j.number, j.what, j.target, j.found or "", words[j.met]] for j in found]
-    yield from _table(["", "what", "target", "found", ""], rows)
+    rows = [[j.number, j.what, j.target, j.found or "", j.between, words[j.met]] for j in found]
+    yield from _table(["", "what", "target", "found", "rounds", ""], rows)
 
 
 def _case(case: Case, results: Results) -> Iterator[str]:
@@ -153,10 +154,20 @@ def _case(case: Case, results: Results) -> Iterator[str]:
     ]
     if rows:
         yield from _table(["server", *(column.title for column in shown), "tcpnet beside it"], rows)
+    if case.name == "thousand-rooms":
+        yield from _growth(results.medians("ten-rooms"), medians)
     skipped = results.skipped.get(case.name, {})
     for why in dict.fromkeys(skipped.values()):
         servers = ", ".join(server for server, reason in skipped.items() if reason == why)
         yield from ("", f"{servers}: skipped, {why}")
+
+
+def _growth(few: dict[str, Figures], many: dict[str, Figures]) -> Iterator[str]:
+    """What a delivery costs at 1,000 rooms beside one at 10, for everybody who was in both."""
+    grown = {server: many[server]["cost"] / few[server]["cost"] for server in many if server in few}
+    if grown:
+        each = ", ".join(f"{server} {ratio:.2f}x" for server, ratio in grown.items())
+        yield from ("", f"CPU beside 10 rooms: {each}.")
 
 
 def _title(case: Case, results: Results) -> str:

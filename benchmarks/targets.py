@@ -1,6 +1,7 @@
 """What tcpnet is to reach, as ratios within one run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from msgspec import Struct
@@ -13,13 +14,17 @@ Medians = dict[str, dict[str, Figures]]
 
 
 class Judged(Struct, frozen=True):
-    """One target and what was found; `found` is None where something was not measured."""
+    """One target and what was found; `found` is None where something was not measured.
+
+    `between` has the least and the most that a round gave, where there was more than one.
+    """
 
     number: str
     what: str
     target: str
     found: str | None
     met: bool | None
+    between: str = ""
 
 
 class Goal(Struct, frozen=True):
@@ -32,8 +37,8 @@ class Goal(Struct, frozen=True):
     form: str = "{:.2f}x"
     at_least: bool = False
 
-    def judged(self, medians: Medians) -> Judged:
-        """Whether these figures reach it."""
+    def judged(self, medians: Medians, turns: Sequence[Medians] = ()) -> Judged:
+        """Whether these figures reach it; `turns` are those of each round."""
         sign = "≥" if self.at_least else "≤"
         target = f"{sign} {self.form.format(self.bound)}"
         try:
@@ -41,7 +46,17 @@ class Goal(Struct, frozen=True):
         except KeyError:
             return Judged(self.number, self.what, target, None, None)
         met = found >= self.bound if self.at_least else found <= self.bound
-        return Judged(self.number, self.what, target, self.form.format(found), met)
+        shown = self.form.format(found)
+        return Judged(self.number, self.what, target, shown, met, self._between(turns))
+
+    def _between(self, turns: Sequence[Medians]) -> str:
+        found = []
+        for turn in turns:
+            with suppress(KeyError):  # a case that has fewer rounds than others
+                found.append(self.figure(turn))
+        if len(found) < 2:
+            return ""
+        return f"{self.form.format(min(found))} to {self.form.format(max(found))}"
 
 
 def _beside(case: str, figure: str, peer: str, ours: str = TCPNET) -> Callable[[Medians], float]:

@@ -13,10 +13,10 @@ import pytest
 if sys.platform != "linux":
     pytest.skip("the loads need Linux: epoll and /proc", allow_module_level=True)
 
-from benchmarks import machine, targets
-from benchmarks.chat import CASES, Bench
+from benchmarks import machine, peers, report, targets
+from benchmarks.chat import CALM, CASES, Bench, Results
 from benchmarks.crowd import CompiledPump, PythonPump
-from benchmarks.peers import KINDS, TCPNET, Absent, Kind
+from benchmarks.peers import KINDS, SYNCING, TCPNET, Absent, Kind
 from tests.hub import PATIENCE
 
 ROOT = Path(__file__).parents[2]
@@ -94,6 +94,57 @@ def test_a_goal_is_met_missed_or_not_measured() -> None:
     assert (found(2.0).met, found(2.0).found) == (True, "1.00x")
     assert (found(3.0).met, found(3.0).found) == (False, "1.50x")
     assert beside.judged({}).met is None
+
+
+def test_rounds_that_the_host_disturbed_count_only_where_there_are_no_others() -> None:
+    """Whose processors were taken away shows how slow the host is, not the server."""
+    calm, disturbed = {"cost": 1.0, "stolen_share": CALM}, {"cost": 9.0, "stolen_share": 0.3}
+
+    results = Results({"one-room": {TCPNET: [disturbed, calm, disturbed], "redis": [disturbed]}})
+
+    medians = results.medians("one-room")
+    assert (medians[TCPNET]["cost"], medians["redis"]["cost"]) == (1.0, 9.0)
+    assert results.disturbed("one-room", "redis")
+    assert not results.disturbed("one-room", TCPNET)
+    assert not results.disturbed("one-room", "ngircd"), "it was not measured at all"
+
+
+def test_beside_a_ratio_stands_what_single_rounds_gave() -> None:
+    """A round of which one side is missing gives none."""
+    ours, redis = [{"cost": cost} for cost in (2.0, 3.0, 4.0)], [{"cost": 2.0}, {"cost": 2.0}]
+    results = Results({"one-room": {TCPNET: ours, "redis": redis}})
+
+    found = report.judged(results)[0]
+
+    assert (found.found, found.between) == ("1.50x", "1.00x to 1.50x")
+
+
+def test_the_growth_of_a_delivery_is_told_for_all_who_were_in_both_cases() -> None:
+    """The table of the larger case ends with it."""
+    few, many = [{"cost": 2.0, "rate": 1.0}], [{"cost": 3.0, "rate": 1.0}]
+    rounds = {"ten-rooms": {TCPNET: few}, "thousand-rooms": {TCPNET: many, "redis": many}}
+    run = report.Run("", 0.0, "", machine.describe(), 0.0, 1, False, Results(rounds), [])
+
+    assert f"CPU beside 10 rooms: {TCPNET} 1.50x.\n" in report.markdown(run)
+
+
+def test_the_floor_that_syncs_has_a_line_on_the_disk_before_it_shows_it(tmp_path: Path) -> None:
+    """Else it would not be the floor under whoever promises that."""
+    if machine.compiler() is None:
+        pytest.skip("no compiler")
+    kind = KINDS[SYNCING]
+
+    with (
+        peers.running(kind, kind.found(tmp_path), tmp_path) as floor,
+        socket.create_connection(("127.0.0.1", floor.port), PATIENCE) as member,
+        member.makefile("rb") as heard,
+    ):
+        member.sendall(b"den\n")
+        assert heard.readline() == b"ok\n"
+        member.sendall(b"words\n")
+        assert heard.readline() == b"words\n"
+
+    assert (tmp_path / "lines").read_bytes().startswith(b"words\n\0")
 
 
 def test_a_program_that_is_nowhere_is_absent(tmp_path: Path) -> None:
