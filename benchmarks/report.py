@@ -132,7 +132,7 @@ def _heading(run: Run) -> Iterator[str]:
         yield "- a quick look: nothing to compare"
     else:
         yield f"- medians of {run.rounds} rounds, or of as many as a case has"
-        yield f"- rounds of which the host kept more than {CALM} cores count where there is no other"
+        yield f"- a round of which the host kept more than {CALM} cores counts where none else is"
     yield ""
 
 
