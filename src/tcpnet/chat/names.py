@@ -14,6 +14,7 @@ MAX_NAME: Final = 32
 _UNSEEN: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]"
 )
+_PLAIN: Final = re.compile(rf"(?=.*[A-Za-z])[A-Za-z0-9._-]{{1,{MAX_NAME}}}")
 _ROOM: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -23,6 +24,8 @@ def person(name: str) -> str:
     Letters, marks and digits of any script, `-`, `_` and `.`, and at least one letter: so nobody
     is called `50922`, and no `:`, `,`, `>` or bracket forges a list or a line.
     """
+    if _PLAIN.fullmatch(name):
+        return name  # as most are: nothing below refuses or changes one
     if len(name) > 4 * MAX_NAME:  # normalising a megabyte of marks would hold everybody up
         raise UserError(f"A name has at most {MAX_NAME} characters.")
     shown = unicodedata.normalize("NFC", name.strip())

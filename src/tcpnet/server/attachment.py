@@ -40,15 +40,23 @@ class Attachment:
 
     def send(self, *frame: FromServer) -> None:
         """Say one frame of the person's own dialogue. Never waits."""
+        self.send_encoded(codec.encode(*frame))
+
+    def send_encoded(self, line: bytes) -> None:
+        """Say one encoded frame. Never waits."""
         if not self.away:
-            self.connection.send(*frame)
+            self.connection.send_encoded(line)
             return
-        line = codec.encode(*frame)
         # Nothing behind the first that did not fit: a text has no hole in its middle.
         self._overflowed |= self._kept_size + len(line) > MAX_KEPT
         if not self._overflowed:
             self._kept.append(line)
             self._kept_size += len(line)
+
+    @property
+    def takes_more(self) -> bool:
+        """Whether the person has read most of what was sent, and is there."""
+        return not self.away and self.connection.takes_more
 
     async def drained(self) -> None:
         """Wait until the person has read most of what was sent; long texts wait for his return."""

@@ -2,8 +2,6 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Protocol
 
 from tcpnet.errors import ProtocolError, TcpnetError
@@ -14,6 +12,22 @@ class Bounded(Protocol):
 
     def lost(self, error: TcpnetError) -> None:
         """Learn that it is over, and why."""
+
+
+class _Bound:
+    """A block that has to end in time; a generator would take longer than most of them."""
+
+    __slots__ = ("_due", "_session")
+
+    def __init__(self, due: dict[Bounded, float], session: Bounded) -> None:
+        self._due = due
+        self._session = session
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        self._due.pop(self._session, None)
 
 
 class Deadline:
@@ -29,17 +43,13 @@ class Deadline:
         self._due: OrderedDict[Bounded, float] = OrderedDict()
         self._timer: asyncio.TimerHandle | None = None
 
-    @contextmanager
-    def bounding(self, session: Bounded) -> Iterator[None]:
-        """Give the block its time."""
+    def bounding(self, session: Bounded) -> "_Bound":
+        """Give a block its time, from now on."""
         loop = asyncio.get_running_loop()
         due = self._due[session] = loop.time() + self.seconds
         if self._timer is None:
             self._timer = loop.call_at(due, self._look)
-        try:
-            yield
-        finally:
-            self._due.pop(session, None)
+        return _Bound(self._due, session)
 
     def _look(self) -> None:
         """End those whose time is over, and wait for the next one."""

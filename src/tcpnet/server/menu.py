@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from tcpnet.errors import BrokerError, ConfigError, UserError
+from tcpnet.protocol import codec
+from tcpnet.protocol.items import Print
 from tcpnet.server.asking import choose
 from tcpnet.server.community import Community
 from tcpnet.server.dialogues import account, direct, login, rooms, users, web
@@ -54,15 +56,16 @@ def offered(hidden: Collection[int]) -> dict[int, Option]:
 
 
 @functools.lru_cache(maxsize=1)
-def _shown(hidden: tuple[int, ...]) -> tuple[dict[int, Option], str]:
-    """The rows and their text, one of each for everybody."""
+def _shown(hidden: tuple[int, ...]) -> tuple[dict[int, Option], bytes]:
+    """The rows and the frame that shows them, one of each for everybody."""
     rows = offered(hidden)
-    return rows, HEADING + "".join(f"{number}. {row.title}\n" for number, row in rows.items())
+    text = HEADING + "".join(f"{number}. {row.title}\n" for number, row in rows.items())
+    return rows, codec.encode(Print(message=text))
 
 
 async def main_menu(session: Session, community: Community, first: Dialogue | None = None) -> None:
     """Offer the options until the person disconnects; `first` is done before."""
-    rows, text = _shown(tuple(community.settings.menu.hidden))
+    rows, frame = _shown(tuple(community.settings.menu.hidden))
     run = first
     del first
     while True:
@@ -74,5 +77,5 @@ async def main_menu(session: Session, community: Community, first: Dialogue | No
         except (UserError, BrokerError) as error:
             community.note_limit(error.bound, session.address)
             session.tell(str(error), kind="error")
-        session.tell(text)
+        session.send_encoded(frame)
         run = rows[await choose(session, rows)].run

@@ -241,6 +241,10 @@ class Session:
         """Send items now. Never waits."""
         self._attachment.send(*frame)
 
+    def send_encoded(self, line: bytes) -> None:
+        """Send a frame that was encoded once for many people. Never waits."""
+        self._attachment.send_encoded(line)
+
     async def page(self, message: str, **more: Any) -> None:
         """Show a long text; waits for the person's own reading between pieces."""
         for piece in codec.pieces(Print(message=message, kind="page", **more)):
@@ -530,7 +534,8 @@ class Session:
 
     async def _next(self) -> FromClient | None:
         # Without this a person who floods is cut off for not reading his own echo.
-        await self._attachment.drained()
+        if not self._attachment.takes_more:
+            await self._attachment.drained()
         loop = asyncio.get_running_loop()
         if wait := self._pace.take(loop.time()):
             self._slow_down()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcpnet.chat import names
+from tcpnet.chat import lookalikes, names
 from tcpnet.errors import UserError
 
 
@@ -50,6 +50,13 @@ def test_what_could_forge_a_list_or_a_line_is_no_name(name: str) -> None:
     """One rule, said in one sentence."""
     with pytest.raises(UserError, match="A name has letters, digits, "):
         names.person(name)
+
+
+@given(st.from_regex(r"[A-Za-z0-9._-]{0,15}[A-Za-z][A-Za-z0-9._-]{0,16}", fullmatch=True))
+def test_every_plain_name_is_a_name_as_it_stands(name: str) -> None:
+    """Composing changes nothing of it, and so there is something to file it under."""
+    assert names.person(name) == unicodedata.normalize("NFC", name) == name
+    assert names.key(name) == lookalikes._profile().enforce(name) == name.lower()
 
 
 @pytest.mark.parametrize("name", ["", " ", "\n", "\u2003"])
