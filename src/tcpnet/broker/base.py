@@ -75,9 +75,10 @@ Done = Callable[[int | BrokerError], None]
 class Following:
     """One follower of a log; nothing is delivered after `close` or the end of its `with`."""
 
-    __slots__ = ("_forget", "deliver")
+    __slots__ = ("_forget", "deliver", "log")
 
-    def __init__(self, deliver: Deliver, forget: Callable[[Following], None]) -> None:
+    def __init__(self, log: str, deliver: Deliver, forget: Callable[[Following], None]) -> None:
+        self.log = log
         self.deliver = deliver
         self._forget: Callable[[Following], None] | None = forget
 

@@ -19,15 +19,7 @@ class Followers:
 
     def add(self, name: str, deliver: Deliver) -> Following:
         """Follow the log `name` from the next batch on."""
-
-        def forget(following: Following) -> None:
-            rest = tuple(other for other in self._by_log[name] if other is not following)
-            if rest:
-                self._by_log[name] = rest
-            else:
-                del self._by_log[name]
-
-        following = Following(deliver, forget)
+        following = Following(name, deliver, self._forget)
         self._by_log[name] = (*self._by_log.get(name, ()), following)
         return following
 
@@ -42,6 +34,14 @@ class Followers:
             for following in followings:
                 if not following.closed:
                     _deliver(following, records)
+
+    def _forget(self, following: Following) -> None:
+        name = following.log
+        rest = tuple(other for other in self._by_log[name] if other is not following)
+        if rest:
+            self._by_log[name] = rest
+        else:
+            del self._by_log[name]
 
 
 def _deliver(following: Following, records: Sequence[Record]) -> None:

@@ -1,11 +1,10 @@
 """Direct messages: kept until their owner has read them."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
-from functools import partial
+from collections.abc import AsyncGenerator
 from typing import Final
 
 from tcpnet import text
-from tcpnet.broker.base import Broker, Following, Record
+from tcpnet.broker.base import Broker, Deliver, Following, Record
 from tcpnet.chat.accounts import Account
 from tcpnet.chat.later import Later
 from tcpnet.chat.recent import Changes, make_room
@@ -94,14 +93,9 @@ class Mailboxes:
         self._empty.pop(owner, None)
         await self._broker.delete_log(_box(owner))
 
-    def follow(self, owner: Account, arrived: Callable[[Record], None]) -> Following:
-        """Call for each message as it becomes durable, until the following is closed."""
-        return self._broker.follow(_box(owner), partial(_each, arrived))
-
-
-def _each(arrived: Callable[[Record], None], records: Sequence[Record]) -> None:
-    for record in records:
-        arrived(record)
+    def follow(self, owner: Account, arrived: Deliver) -> Following:
+        """Hand messages over as they become durable, until the following is closed."""
+        return self._broker.follow(_box(owner), arrived)
 
 
 def check(words: str) -> None:

@@ -147,6 +147,8 @@ def _turn_away(writer: asyncio.StreamWriter) -> None:
 
 def _listening(taken: socket.socket) -> tuple[str, int]:
     """Let the kernel take calls already: bound alone, a port can still be bound by others."""
+    with socket.fromfd(taken.fileno(), taken.family, taken.type) as twin:
+        twin.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)  # also of who is let in
     _queue_callers(taken)
     name = taken.getsockname()
     return str(name[0]), int(name[1])
@@ -160,9 +162,6 @@ def _queue_callers(taken: socket.socket) -> None:
 def _adopt(connection: Connection[FromClient], writer: asyncio.StreamWriter) -> None:
     """Let the connection read the transport itself: no task, no second buffer a peer."""
     transport = writer.transport
-    sock: socket.socket | None = transport.get_extra_info("socket")
-    if sock is not None:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     # The writer among them: dropped, it would close the transport.
     connection.streams = cast("asyncio.Protocol", transport.get_protocol())
     transport.set_protocol(connection)

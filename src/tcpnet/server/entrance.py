@@ -27,6 +27,7 @@ class Entrance:
             limits.new_connections_per_second,
             counts_loopback=limits.count_loopback,
         )
+        self._leave = self._doorway.leave  # one for all who are inside
         self._community = community
         self._spawn = spawn
         self._clock = asyncio.get_running_loop().time
@@ -44,7 +45,7 @@ class Entrance:
             self._refuse(caller, why.words, 10)
             return
         self._doorway.enter(caller.household)
-        self._spawn(run_session(caller.connection(), self._community, self._doorway.leave))
+        self._spawn(run_session(caller.connection(), self._community, self._leave))
 
     def _refuse(self, caller: Caller, words: str, retry: int | None) -> None:
         # A flood of callers costs no more than so many tasks, and so many words a second.

@@ -13,14 +13,14 @@ class Holdings:
     __slots__ = ("_undo",)
 
     def __init__(self) -> None:
-        self._undo: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+        self._undo: list[tuple[Any, ...]] = []
 
     def keep(self, undo: Callable[..., object], *arguments: Any) -> None:
         """Hold something that this call lets go of."""
-        self._undo.append((undo, arguments))
+        self._undo.append((undo, *arguments))
 
     def release(self) -> None:
         """Let go of everything, what came last first; again is harmless."""
         while self._undo:
-            undo, arguments = self._undo.pop()
+            undo, *arguments = self._undo.pop()
             undo(*arguments)

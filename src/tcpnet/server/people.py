@@ -72,8 +72,9 @@ async def _talked(session: Session, community: Community) -> Bye:
                 return _ELSEWHERE  # said over the connection that is left
             await login.log_in(session, community, hello, held)
             _note_start(session)
-            first = await _first(session, community, hello.resume)
-            del hello  # it would stay as long as its person
+            resume = hello.resume
+            first = await _first(session, community, resume) if resume else None
+            del hello, resume  # it would stay as long as its person
             await main_menu(session, community, first)
     except ProtocolError as error:
         return Bye(reason=str(error), kind="protocol")
@@ -101,9 +102,9 @@ def _former(session: Session, community: Community, resume: Resume, name: str) -
     return former if fits else None
 
 
-async def _first(session: Session, community: Community, resume: Resume | None) -> Dialogue | None:
+async def _first(session: Session, community: Community, resume: Resume) -> Dialogue | None:
     """What comes before the menu: the room that somebody comes back to after a long time."""
-    if resume is None or not resume.session:
+    if not resume.session:
         return None
     if place := await community.places.of(session.account, session.id):
         return partial(rooms.rejoin, place=place, seen=resume.rooms.get(place.room, 0))

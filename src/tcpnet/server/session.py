@@ -43,6 +43,9 @@ _TOO_FAST: Final = "You say more than this hub takes in a second: what you say f
 _SHOWN_LATE: Final = 4096
 """Bytes that are repeated of what came too late: as much as a line may have."""
 
+_UNKNOWN: Final = Account(name="", id=0, key="")
+"""Who a session is before somebody logs in."""
+
 _BEFORE_ALL: Final = (Hello, items.Secure, Ping, Pong, Bye)
 """What may come first: signs of life lead nowhere, and whoever says bye goes again at once."""
 
@@ -98,14 +101,14 @@ class Session:
         limited: Callable[[str, str], None] = lambda _setting, _address: None,
     ) -> None:
         self.id = secrets.token_hex(16)
-        self.account = Account(name="", id=0, key="")
+        self.account = _UNKNOWN
         self.agent = self.token = ""
         self.is_operator = False
         self.seen: Callable[[int], None] = _nobody
         self.positions: Mapping[str, int] = {}
         self._attachment = Attachment(connection, grace)
         self._pace = pace
-        self._idle = Bucket(pace.rate * IDLE, pace.burst * IDLE)
+        self._idle: Bucket | None = None  # most people never need one
         self._is_held_back = False
         self._limited = limited
         self._told_to_wait = False
@@ -492,6 +495,8 @@ class Session:
 
     def _leads_nowhere(self) -> None:
         """Count an item that costs its sender nothing; who sends too many is read more slowly."""
+        if self._idle is None:
+            self._idle = Bucket(self._pace.rate * IDLE, self._pace.burst * IDLE)
         loop = asyncio.get_running_loop()
         if not (wait := self._idle.take(loop.time())):
             return

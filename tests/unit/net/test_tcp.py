@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import socket
 
 import pytest
 
@@ -38,6 +39,25 @@ async def test_a_port_is_taken_before_anybody_is_let_in() -> None:
 
         assert heard.items == [Pong(t=1.5)]
         assert server.peer == host
+        await server.close()
+        await client.close()
+
+
+async def test_the_kernel_keeps_little_for_whoever_is_let_in() -> None:
+    """The port's own bound holds for each caller: left alone the kernel would keep megabytes."""
+    let_in: asyncio.Future[Connection[FromClient]] = asyncio.get_running_loop().create_future()
+    with socket.socket() as example:
+        example.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, tcp.SEND_BUFFER)
+        bound = example.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+
+    with await Listener.bind("127.0.0.1", 0) as listener:
+        client = await tcp.dial(*listener.addresses[0], memory.Listener())
+        await listener.open(Pulse(), lambda caller: let_in.set_result(caller.connection()))
+        async with asyncio.timeout(PATIENCE):
+            server = await let_in
+
+        kept = server._extra("socket").getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+        assert kept == bound
         await server.close()
         await client.close()
 

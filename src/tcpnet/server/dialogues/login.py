@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from functools import partial
 
 from tcpnet import text
@@ -69,7 +70,8 @@ async def _named(session: Session, community: Community, hello: Hello, held: Hol
             deletions = community.accounts.deletions
             claim = await _claimed(session, community, wanted, held)
             session.account, session.is_operator = claim.account, claim.operator
-            await _go_on(session, community, hello.resume)
+            if hello.resume is not None:
+                await _go_on(session, community, hello.resume)
             # From here on whoever deletes the account finds the session; before, it is noticed.
             community.sessions[session.id] = session
             held.keep(community.sessions.pop, session.id)
@@ -97,13 +99,13 @@ def _note_left(session: Session, community: Community) -> None:
         community.lapses.note(session.account)
 
 
-async def _go_on(session: Session, community: Community, resume: Resume | None) -> None:
+async def _go_on(session: Session, community: Community, resume: Resume) -> None:
     """Take the id of a former session that has left a place.
 
     The client knows one id only: with a new one it would find nothing where the hub ends before
     the place is noted anew.
     """
-    if resume is None or await community.places.of(session.account, resume.session) is None:
+    if await community.places.of(session.account, resume.session) is None:
         return
     if resume.session not in community.sessions:
         session.id = resume.session
@@ -264,8 +266,9 @@ def _deliver_mail(session: Session, community: Community, held: Holdings) -> Non
     session.seen = partial(community.mailboxes.saw, session.account)
 
 
-def _tell_of_mail(session: Session, record: Record) -> None:
-    session.tell(f"New message from {record.sender}.", kind="notice", from_=record.sender)
+def _tell_of_mail(session: Session, records: Sequence[Record]) -> None:
+    for record in records:
+        session.tell(f"New message from {record.sender}.", kind="notice", from_=record.sender)
 
 
 async def _tell_unread(session: Session, community: Community) -> None:
