@@ -56,12 +56,14 @@ class Store:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._logs: dict[str, _Log] = {}
+        self._revision: int | None = None
         self.has_waste = True
         """Whether lines that nobody sees any more may be waiting for `sweep`."""
 
     def forget(self) -> None:
         """Forget what is remembered of the tables: the transaction was undone."""
         self._logs.clear()
+        self._revision = None
 
     def append(self, drafts: Sequence[Draft]) -> tuple[list[int], list[Record]]:
         """Add lines; return the seq of each, and those that were not there before."""
@@ -130,13 +132,13 @@ class Store:
 
     def claim(self, kind: str, name: str, owner: str) -> str:
         """Take a free name; return its owner."""
-        holder = self.owner(kind, name)
-        if holder is not None:
-            return holder
-        self._connection.execute(
-            "INSERT INTO claims (kind, name, owner) VALUES (?, ?, ?)", (kind, name, owner)
+        claimed = self._connection.execute(
+            "INSERT INTO claims (kind, name, owner) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            (kind, name, owner),
         )
-        return owner
+        if claimed.rowcount > 0:
+            return owner
+        return self.owner(kind, name) or owner
 
     def release(self, kind: str, name: str, owner: str) -> bool:
         """Free a name of this owner; return whether it was his."""
@@ -156,9 +158,7 @@ class Store:
         """Store a value; return its revision or raise `Conflict`."""
         if expected is not None and (revision := self.revision(kind, key)) != expected:
             raise Conflict(kind, key, revision)
-        # One count for all: a key that is removed and made again gets no revision twice.
-        self._connection.execute("UPDATE revisions SET last = last + 1")
-        revision = int(self._connection.execute("SELECT last FROM revisions").fetchone()[0])
+        revision = self._next_revision()
         self._connection.execute(
             "INSERT OR REPLACE INTO entries (kind, key, value, revision) VALUES (?, ?, ?, ?)",
             (kind, key, value, revision),
@@ -171,6 +171,14 @@ class Store:
             "DELETE FROM entries WHERE kind = ? AND key = ?", (kind, key)
         )
         return deleted.rowcount > 0
+
+    def _next_revision(self) -> int:
+        """One count for all: a key that is removed and made again gets no revision twice."""
+        if self._revision is None:
+            (self._revision,) = self._connection.execute("SELECT last FROM revisions").fetchone()
+        self._revision += 1
+        self._connection.execute("UPDATE revisions SET last = ?", (self._revision,))
+        return self._revision
 
     def _swept(self, log: int, upto: int, limit: int) -> int:
         return self._connection.execute(

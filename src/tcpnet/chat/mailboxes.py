@@ -63,10 +63,22 @@ class Mailboxes:
         ended = self._deliveries.ended
         if unread := await self._broker.unread_count(_box(owner)):
             return unread
-        if self._deliveries.is_current(owner, ended):
+        self.opened(owner, ended)
+        return 0
+
+    @property
+    def deliveries(self) -> int:
+        """Deliveries that are over, for `opened`."""
+        return self._deliveries.ended
+
+    def opened(self, owner: Account, deliveries: int) -> None:
+        """Take note of a new account: nothing is unread there unless it came meanwhile.
+
+        `deliveries`: as they were before it was made.
+        """
+        if self._deliveries.is_current(owner, deliveries):
             self._empty[owner] = None
             make_room(self._empty)
-        return 0
 
     async def _has(self, box: str, sender: Account, mid: str) -> bool:
         """Whether a message is there already, and comes again for lack of an answer."""

@@ -59,6 +59,29 @@ async def test_a_message_that_filled_the_box_may_come_again() -> None:
     assert await waiting(boxes, JOSE) == ["one", "two"]
 
 
+async def test_a_new_box_is_empty_without_a_look() -> None:
+    """Unless something was delivered while it was made; what comes later counts."""
+    boxes = Mailboxes(Blind(), Later())
+    boxes.opened(NINA, boxes.deliveries)
+    before = boxes.deliveries
+
+    assert await boxes.count(NINA) == 0
+    boxes.opened(JOSE, before)
+    await boxes.deliver(NINA, JOSE, "welcome", "m1")
+    boxes.opened(JOSE, before)
+
+    with pytest.raises(AssertionError, match="asked"):
+        await boxes.count(JOSE)
+
+
+class Blind(MemoryBroker):
+    """A broker that nobody may ask how much is unread."""
+
+    async def unread_count(self, log: str) -> int:
+        """Fail."""
+        raise AssertionError(f"asked for {log}")
+
+
 class SlowCount(MemoryBroker):
     """Counts at once, and answers when it is time."""
 

@@ -141,7 +141,14 @@ async def _claimed(session: Session, community: Community, wanted: str, held: Ho
     session.token = ""
     if community.settings.accounts.require_password:
         return await _invited(session, community, name, claim)
-    return claim or await community.accounts.take(name)
+    return claim or await _taken(community, name)
+
+
+async def _taken(community: Community, name: str) -> Claim:
+    deliveries = community.mailboxes.deliveries
+    claim = await community.accounts.take(name)
+    community.mailboxes.opened(claim.account, deliveries)
+    return claim
 
 
 def _hold_name(community: Community, name: str, held: Holdings) -> None:
@@ -174,7 +181,7 @@ async def _invited(session: Session, community: Community, name: str, claim: Cla
     if not await _is_right(session, community, names.key(name), None, code):
         raise _wrong(community, name)
     hashed = await _chosen_password(session, community)
-    taken = claim or await community.accounts.take(name)
+    taken = claim or await _taken(community, name)
     if not await community.invitations.use(code):
         if claim is None:
             await community.accounts.delete(taken.account)
