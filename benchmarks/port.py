@@ -79,17 +79,21 @@ class Bench:
                 return self._measured(case, server, folder)
 
     def _measured(self, case: Case, server: Running, folder: Path) -> Figure:
-        load = Load(case.size, 0, PAGES)
-        if not case.fresh:
-            self._run(server, load, 1.0, folder)
-        else:
-            load = Load(case.size, next(self._fresh), 1_000_000)
+        load = self._load(case)
+        self._run(server, load, 1.0, folder)
+        if case.fresh:
+            load = self._load(case)
         before, began = _cpu(server.pid), time.monotonic()
         served = self._run(server, load, self._seconds, folder)
         used, took = _cpu(server.pid) - before, time.monotonic() - began
         if served.failed:
             raise Refused(f"{served.failed} of {served.requests} failed")
         return Figure(used / served.requests * 1000, served.p99, served.requests / took)
+
+    def _load(self, case: Case) -> Load:
+        if case.fresh:
+            return Load(case.size, next(self._fresh), 1_000_000)
+        return Load(case.size, 0, PAGES)
 
     def _run(self, server: Running, load: Load, seconds: float, folder: Path) -> Served:
         return wrk.run(server.port, self._site, load, seconds, folder)
