@@ -88,7 +88,7 @@ async def test_a_request_is_sent_as_it_was_given() -> None:
 
     assert site.heads == [
         f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{site.port}\r\n"
-        f"x-b: 1\r\nAccept: */*\r\nx-b: 2\r\n\r\n".encode()
+        f"x-b: 1\r\nAccept: */*\r\nX-B: 2\r\n\r\n".encode()
     ]
 
 

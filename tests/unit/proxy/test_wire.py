@@ -2,23 +2,27 @@
 
 import pytest
 
+from tcpnet.proxy.entry import Fields
 from tcpnet.proxy.failures import HeadTooLarge, MalformedAnswer, Unsendable
-from tcpnet.proxy.origin.wire import flaw, incoming, outgoing, target
+from tcpnet.proxy.origin.wire import flaw, incoming, request, target
 from tests.unit.proxy.messages import fields
 
 URL = "https://example.com/"
 
 
-def test_fields_of_one_name_get_one_spelling_and_none_is_lost() -> None:
-    """Lines stay apart and in order; only the case of the name changes."""
+def lines(method: str, given: Fields, length: int | None = 0) -> list[bytes]:
+    """The fields of a request that leaves for example.com."""
+    first, host, *rest = request(method, "/", "example.com", given, length=length).split(b"\r\n")
+    assert (first, host) == (b"%b / HTTP/1.1" % method.encode(), b"Host: example.com")
+    assert rest[-2:] == [b"", b""]
+    return rest[:-2]
+
+
+def test_fields_leave_as_they_are() -> None:
+    """Lines stay apart and in order, in the case in which they came."""
     given = fields(["x-dup: a", "Other: 1", "X-Dup: b", "X-DUP: c"])
 
-    assert outgoing("GET", given, streams=False) == [
-        ("x-dup", "a"),
-        ("Other", "1"),
-        ("x-dup", "b"),
-        ("x-dup", "c"),
-    ]
+    assert lines("GET", given) == [b"x-dup: a", b"Other: 1", b"X-Dup: b", b"X-DUP: c"]
 
 
 def test_what_belongs_to_one_connection_does_not_leave() -> None:
@@ -31,23 +35,47 @@ def test_what_belongs_to_one_connection_does_not_leave() -> None:
         ]
     )
 
-    assert outgoing("GET", given, streams=False) == [("A", "1")]
+    assert lines("GET", given) == [b"A: 1"]
 
 
-def test_the_length_of_a_body_is_taken_over_only_where_nobody_else_knows_it() -> None:
+@pytest.mark.parametrize(
+    ("method", "length", "said", "sent"),
+    [
+        ("GET", 0, "Content-Length: 3", []),
+        ("GET", 2, "Content-Length: 3", [b"Content-Length: 2"]),
+        ("POST", 0, "Content-Length: 3", [b"Content-Length: 0"]),
+        ("POST", None, "Content-Length: 3", [b"Content-Length: 3"]),
+        ("POST", None, "Transfer-Encoding: gzip", [b"Transfer-Encoding: chunked"]),
+    ],
+)
+def test_the_length_of_a_body_is_taken_over_only_where_nobody_else_knows_it(
+    method: str, length: int | None, said: str, sent: list[bytes]
+) -> None:
     """A stream's length is the asker's word; bytes are counted when they are sent."""
-    given = fields(["Content-Length: 3"])
-
-    assert outgoing("POST", given, streams=True) == [("Content-Length", "3")]
-    assert outgoing("POST", given, streams=False) == []
+    assert lines(method, fields([said]), length) == sent
 
 
 def test_letters_beyond_ascii_leave_as_the_bytes_they_came_as() -> None:
-    """The sender writes UTF-8: what was UTF-8 is decoded first, so that it is the same again."""
-    came = "ü".encode().decode("latin-1")
+    """Fields hold any bytes as latin-1, UTF-8 or not (RFC 9110 §5.5)."""
+    assert lines("GET", (("X", "ü".encode().decode("latin-1")),)) == [b"X: \xc3\xbc"]
+    assert lines("GET", (("X", "\xfc"),)) == [b"X: \xfc"]
+    with pytest.raises(Unsendable):
+        lines("GET", (("X", "\u20ac"),))
 
-    assert outgoing("GET", (("X", came),), streams=False) == [("X", "ü")]
-    assert outgoing("GET", (("X", "\xfc"),), streams=False) == [("X", "\xfc")]
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("http://example.com", "/"),
+        ("http://example.com/", "/"),
+        ("http://example.com?", "/?"),
+        ("http://example.com/a?b=c?", "/a?b=c?"),
+        ("http://example.com/..//%2f?", "/..//%2f?"),
+    ],
+)
+def test_an_address_goes_out_byte_for_byte(url: str, path: str) -> None:
+    """Only a path that is missing becomes one (RFC 9112 §3.2.1)."""
+    assert target("GET", url) == ("http://example.com", path)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +94,7 @@ def test_letters_beyond_ascii_leave_as_the_bytes_they_came_as() -> None:
         ("GET", "https://[::1/", "A", "b"),
         ("GET", "https:///path", "A", "b"),
         ("GET", "https://example.com:99999/", "A", "b"),
+        ("GET", "https://ann:secret@example.com/", "A", "b"),
         ("GET", URL, "A b", "c"),
         ("GET", URL, "A:", "c"),
         ("GET", URL, "", "c"),
@@ -82,7 +111,7 @@ def test_nothing_leaves_that_could_be_read_as_a_second_request(
 ) -> None:
     """Method, target, names and values are checked here, since the library checks not all."""
     with pytest.raises(Unsendable):
-        target(method, url), outgoing(method, ((name, value),), streams=False)
+        request(method, target(method, url).path, "example.com", ((name, value),), length=0)
 
 
 def test_fields_come_in_as_they_were_sent() -> None:

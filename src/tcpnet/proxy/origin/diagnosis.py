@@ -7,7 +7,12 @@ from collections.abc import Iterator
 from typing import Final
 
 import aiohttp
-from aiohttp.http_exceptions import ContentLengthError, LineTooLong, TransferEncodingError
+from aiohttp.http_exceptions import (
+    ContentLengthError,
+    HttpProcessingError,
+    LineTooLong,
+    TransferEncodingError,
+)
 
 from tcpnet.proxy.failures import (
     ConnectionFailed,
@@ -62,7 +67,7 @@ def of_head(error: Exception, host: str) -> FetchError:
             return TlsFailed(host, _TLS.get(reason, "the two ends could not agree"))
         case aiohttp.ClientConnectorError():
             return of_dial(error.os_error, host)
-        case aiohttp.ClientResponseError():
+        case HttpProcessingError():
             return HeadTooLarge(host) if _is_too_large(error) else MalformedAnswer(host)
         case aiohttp.ServerDisconnectedError():
             return ConnectionFailed(host, "closed the connection without an answer")

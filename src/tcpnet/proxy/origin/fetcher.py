@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from types import TracebackType
@@ -19,12 +19,11 @@ from tcpnet.proxy.origin import credentials as proof
 from tcpnet.proxy.origin import diagnosis, dialling, routes, wire
 from tcpnet.proxy.origin.connector import Connector
 from tcpnet.proxy.origin.guard import Guard
-from tcpnet.proxy.origin.patience import Patience, Progress, running
+from tcpnet.proxy.origin.patience import Patience, Progress
+from tcpnet.proxy.origin.requests import Body, Request
 from tcpnet.proxy.origin.resolver import Lookup, Resolver, look_up
-from tcpnet.proxy.origin.responses import Response, interim
+from tcpnet.proxy.origin.responses import Response
 from tcpnet.proxy.origin.uplink import Uplink
-
-Body = bytes | AsyncIterable[bytes] | None
 
 MAX_CONNECTIONS: Final = 256
 MAX_CONNECTIONS_A_SITE: Final = 16
@@ -32,7 +31,7 @@ MAX_CONNECTIONS_A_SITE: Final = 16
 # Seconds to find out which way leads to a site, which the person only reads.
 _LOOKUP: Final = 5.0
 
-# Bytes; aiohttp warns above 1 MiB, where writing a body at once begins to hold up the loop.
+# Bytes; where writing a body at once begins to hold up the loop.
 _PIECE: Final = 64 * 1024
 
 
@@ -56,26 +55,15 @@ class Fetcher:
         self._patience = patience or Patience()
         self._tls = tls or _tls_context()  # here, where a thread may make one: files are read
         self._resolver = Resolver(guard, lookup)
-        self._session: aiohttp.ClientSession | None = None
+        self._pool: Connector | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            connector=Connector(
-                ssl=self._tls,
-                limit=MAX_CONNECTIONS,
-                limit_per_host=MAX_CONNECTIONS_A_SITE,
-                resolver=self._resolver,
-                socket_factory=self.guard.socket,
-            ),
-            auto_decompress=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            max_field_size=wire.MAX_LINE,
-            max_headers=wire.MAX_FIELDS,
-            max_line_size=wire.MAX_LINE,
-            response_class=Response,
-            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
-            read_bufsize=_PIECE,  # or one site's piece of 768 KiB holds everybody up
-            timeout=aiohttp.ClientTimeout(total=None),
+        self._pool = Connector(
+            ssl=self._tls,
+            limit=MAX_CONNECTIONS,
+            limit_per_host=MAX_CONNECTIONS_A_SITE,
+            resolver=self._resolver,
+            socket_factory=self.guard.socket,
         )
         return self
 
@@ -85,8 +73,8 @@ class Fetcher:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._session is not None:
-            await self._session.close()
+        if self._pool is not None:
+            await self._pool.close()
 
     async def own_address(self, url: str) -> str:
         """Return the address of this machine on the way to a site; nothing is sent to it.
@@ -135,12 +123,11 @@ class Fetcher:
         credentials: Credentials | None,
         on_interim: OnInterim | None,
     ) -> "Reply":
-        interim.set(on_interim)
         if credentials is None:
-            return await self._exchange(method, url, fields, body)
+            return await self._exchange(method, url, fields, body, on_interim)
         proof.check(credentials)
         fields = http.replaced(fields, "Authorization", proof.basic(credentials))
-        reply = await self._exchange(method, url, fields, body)
+        reply = await self._exchange(method, url, fields, body, on_interim)
         try:
             answer = _digest(credentials, reply, method, url, body)
         except BaseException:
@@ -150,14 +137,24 @@ class Fetcher:
             return reply
         reply.close()
         fields = http.replaced(fields, "Authorization", answer)
-        return await self._exchange(method, url, fields, body)
+        return await self._exchange(method, url, fields, body, on_interim)
 
-    async def _exchange(self, method: str, url: str, fields: Fields, body: Body) -> "Reply":
+    async def _exchange(
+        self, method: str, url: str, fields: Fields, body: Body, on_interim: OnInterim | None
+    ) -> "Reply":
+        assert self._pool is not None, "a Fetcher sends only inside its own context"
         target = wire.target(method, url)
-        headers = wire.outgoing(method, fields, streams=not isinstance(body, bytes | None))
-        progress = Progress(target.raw_host or url, self._patience)
+        if isinstance(body, bytes) and len(body) > _PIECE:
+            fields = http.replaced(fields, "Content-Length", str(len(body)))
+            body = _pieces(body)
+        site = self._pool.site(target.site)
+        length = len(body or b"") if isinstance(body, bytes | None) else None
+        head = wire.request(method, target.path, site.host_field, fields, length=length)
+        self.uplink.requests += 1
+        progress = Progress(wire.host(target.site), self._patience)
+        request = Request(method, head, body, on_interim)
         try:
-            response = await self._request(method, target, headers, body, progress)
+            response = await request.answered(self._pool, site, progress)
         except BaseException:
             progress.close()
             raise
@@ -166,34 +163,6 @@ class Fetcher:
             reply.close()
             raise flaw
         return reply
-
-    async def _request(
-        self,
-        method: str,
-        target: URL,
-        headers: list[tuple[str, str]],
-        body: Body,
-        progress: Progress,
-    ) -> Response:
-        assert self._session is not None, "a Fetcher sends only inside its own context"
-        self.uplink.requests += 1
-        if isinstance(body, bytes) and len(body) > _PIECE:
-            headers.append(("Content-Length", str(len(body))))
-            body = _pieces(body)
-        running.set(progress)
-        try:
-            with progress.bounded(Stage.QUEUE):
-                response = await self._session.request(
-                    method,
-                    target,
-                    headers=headers,
-                    data=body if isinstance(body, bytes | None) else progress.watched(body),
-                    allow_redirects=False,
-                )
-        except (aiohttp.ClientError, OSError) as error:
-            raise diagnosis.of_head(error, progress.host) from error
-        assert isinstance(response, Response)
-        return response
 
 
 class _Sending(AbstractAsyncContextManager["Reply"]):
@@ -228,10 +197,9 @@ class Reply:
         self._response = response
         self._progress = progress
         self.status = response.status
-        self.reason = wire.harmless((response.reason or "").encode(errors="surrogateescape"))
+        self.reason = wire.harmless(response.reason.encode(errors="surrogateescape"))
         self.fields = wire.incoming(response.raw_headers)
-        major, minor = response.version or (0, 9)
-        self.version = (major, minor)
+        self.version = response.version
         self.peer = response.peer
         self.received = 0
         length = http.combined(self.fields, "content-length")

@@ -57,6 +57,8 @@ class LateFetcher:
 
     def send(self, *request: Any, **more: Any) -> AbstractAsyncContextManager[Reply]:
         """See `Fetcher.send`."""
+        if self._fetcher is not None:
+            return self._fetcher.send(*request, **more)
         return _Sending(self._made, request, more)
 
     async def _made(self) -> Fetcher:

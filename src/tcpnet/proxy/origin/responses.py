@@ -1,72 +1,71 @@
-"""aiohttp's response, less what it takes for an answer and is none (seen with 3.14.5)."""
+"""The head of an answer and the way to its body, less what aiohttp takes for an answer and is none.
 
-import asyncio
+Seen with aiohttp 3.14.5.
+"""
+
 import ssl
-from contextvars import ContextVar
-from typing import Any, Self
+from typing import Any
 
 import aiohttp
 from aiohttp.connector import Connection
-from aiohttp.http_exceptions import HttpProcessingError
 
 from tcpnet.proxy.entry import OnInterim
+from tcpnet.proxy.origin.connector import Wire
 from tcpnet.proxy.origin.excess import AnswerAlone
+from tcpnet.proxy.origin.upload import Upload
 from tcpnet.proxy.origin.wire import harmless, incoming
 
-interim: ContextVar[OnInterim | None] = ContextVar("interim", default=None)
-"""Whom the running request tells of answers that come before the one to it."""
 
+class Response:
+    """An answer on the connection it came on, which it gives back when its body has ended.
 
-class Response(aiohttp.ClientResponse):
-    """A response that notes who sent it, and is sure that its connection ended as it should."""
+    `status` and the others are there after `read_head`. An `upload` that still goes on is ended
+    with it.
+    """
 
-    peer: str = ""
-    _wire: Any = None
-    _tls: ssl.SSLObject | None = None
-    _lost: "asyncio.Future[None] | None" = None
+    status: int
+    reason: str
+    version: tuple[int, int]
+    raw_headers: tuple[tuple[bytes, bytes], ...]
+    content: aiohttp.StreamReader
 
-    async def start(self, connection: Connection) -> Self:
-        """Read the head, unless the origin has already spoken without being asked.
-
-        aiohttp hands out an idle connection without looking whether bytes came meanwhile, and
-        would take them for the answer to this request.
-        """
-        wire, transport = connection.protocol, connection.transport
-        if wire is None or transport is None or wire.should_close:
-            raise aiohttp.ServerDisconnectedError
+    def __init__(self, connection: Connection, wire: Wire) -> None:
+        self.upload: Upload | None = None
+        self._connection = connection
         self._wire = wire
-        self._wire._parser = AnswerAlone(wire)
-        self._tls = transport.get_extra_info("ssl_object")
-        self.peer = (transport.get_extra_info("peername") or ("",))[0]
-        self._lost = wire.closed
-        if (on_interim := interim.get()) is not None:
-            await self._pass_interim(wire, on_interim)
-        await super().start(connection)
-        if self._lost is not None:
-            self._lost.add_done_callback(self._on_lost)
-        return self
 
-    def close(self) -> None:
-        """Let go of the connection: it is kept if the body was read to the end, else closed."""
-        if self._lost is not None:
-            self._lost.remove_done_callback(self._on_lost)
-            self._lost.remove_done_callback(_take)
-            self._lost.add_done_callback(_take)  # or the loop reports what nobody asked for
-        super().close()
+    @property
+    def peer(self) -> str:
+        """The numeric address of the other end."""
+        return self._wire.peer
 
-    async def _pass_interim(self, wire: Any, on_interim: OnInterim) -> None:
-        """Tell of the answers before the last one, which is put back for aiohttp to read."""
-        while True:
-            try:
-                message, payload = await wire.read()
-            except HttpProcessingError:
-                return  # raised again when aiohttp reads
-            if not 100 <= message.code < 200 or message.code == 101:
-                wire.feed_data((message, payload))
-                return
-            if message.code > 101:
+    async def read_head(self, on_interim: OnInterim | None) -> None:
+        """Read the head; `on_interim` is told of answers before it. Raises what aiohttp does."""
+        wire: Any = self._wire
+        wire._parser = AnswerAlone(wire)
+        message, content = await wire.read()
+        while 100 <= message.code < 200 and message.code != 101:
+            if on_interim is not None and message.code > 101:
                 reason = harmless((message.reason or "").encode(errors="surrogateescape"))
                 on_interim(message.code, reason, incoming(message.raw_headers))
+            message, content = await wire.read()
+        self.status, self.reason = message.code, message.reason or ""
+        major, minor = message.version or (0, 9)
+        self.version = (major, minor)
+        self.raw_headers = message.raw_headers
+        self.content = content
+        self._is_framed = (
+            content is aiohttp.EMPTY_PAYLOAD
+            or "Content-Length" in message.headers
+            or "Transfer-Encoding" in message.headers
+        )
+        content.on_eof(self._ended)
+
+    def close(self) -> None:
+        """Let go of the connection, unless it was given back already."""
+        if self.upload is not None:
+            self.upload.cancel()
+        self._connection.close()
 
     @property
     def broke_off(self) -> bool:
@@ -77,28 +76,20 @@ class Response(aiohttp.ClientResponse):
         """
         if self._is_framed:
             return False
-        return isinstance(self._wire.exception(), aiohttp.ClientOSError) or (
-            self._tls is not None and not _said_goodbye(self._tls)
+        wire = self._wire
+        return isinstance(wire.exception(), aiohttp.ClientOSError) or (
+            wire.tls is not None and not _said_goodbye(wire.tls)
         )
 
-    @property
-    def _is_framed(self) -> bool:
-        return (
-            self.content is aiohttp.EMPTY_PAYLOAD
-            or "Content-Length" in self.headers
-            or "Transfer-Encoding" in self.headers
-        )
-
-    def _on_lost(self, lost: "asyncio.Future[None]") -> None:
-        # After a bad chunk aiohttp closes the connection but leaves the reader waiting.
-        _take(lost)
-        if not self.content.is_eof() and self.content.exception() is None:
-            self.content.set_exception(aiohttp.ClientPayloadError("the connection was given up"))
-
-
-def _take(lost: "asyncio.Future[None]") -> None:
-    if not lost.cancelled():
-        lost.exception()
+    def _ended(self) -> None:
+        """Give the connection back, unless more is to be sent on it or was switched."""
+        if self._wire.upgraded:
+            return
+        if self.upload is not None and not self.upload.is_over:
+            self.upload.cancel()
+            self._connection.close()
+        else:
+            self._connection.release()
 
 
 def _said_goodbye(tls: ssl.SSLObject) -> bool:

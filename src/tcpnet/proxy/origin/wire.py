@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple
 
 from yarl import URL
 
@@ -19,41 +20,67 @@ MAX_FIELDS: Final = 128
 _TOKEN: Final = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _CONTROL_BYTE: Final = re.compile(_CONTROL.pattern.encode())
-_TARGET: Final = re.compile(r"https?://[!-~]+")
-_SITE: Final = re.compile(r"https?://[^/?#]+")
+_URL: Final = re.compile(r"""(https?://[!"$-.0->A-~]+)([/?][!"$-~]*)?""")
+
+# Methods without a body unless they say so; the others are sent with one, if of no bytes.
+_BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+_HOST: Final = frozenset({"host"})
+_HOST_AND_LENGTH: Final = frozenset({"host", "content-length"})
 
 
-def target(method: str, url: str) -> URL:
+class Target(NamedTuple):
+    """Where a request goes: scheme, host and port of the site, and what its first line says."""
+
+    site: str
+    path: str
+
+
+def target(method: str, url: str) -> Target:
     """Return where a request goes, byte for byte; raise Unsendable for what is no address.
 
     An OPTIONS without a path goes to `*` (RFC 9112 §3.2.4).
     """
+    found = _URL.fullmatch(url)
+    if found is None or not host(found[1]):
+        raise Unsendable(f"A request for {url!a} cannot be sent.")
+    site, path = found.groups()
+    if path is None:
+        return Target(site, "*" if method == "OPTIONS" else "/")
+    return Target(site, path if path.startswith("/") else f"/{path}")
+
+
+@lru_cache(maxsize=256)
+def host(site: str) -> str:
+    """Return the name or the address of a site; "" for what is no site."""
     try:
-        found = URL(url, encoded=True) if _TARGET.fullmatch(url) and "#" not in url else None
-        if found is not None and found.raw_host:
-            return _asterisk(found) if method == "OPTIONS" and _SITE.fullmatch(url) else found
+        return URL(site, encoded=True).raw_host or ""
     except ValueError:
-        pass  # a host or a port that cannot be one
-    raise Unsendable(f"A request for {url!a} cannot be sent.")
+        return ""  # a host or a port that cannot be one
 
 
-def outgoing(method: str, fields: Fields, *, streams: bool) -> list[tuple[str, str]]:
-    """Return the fields to send; raise Unsendable for what could smuggle a second request.
+def request(method: str, path: str, host: str, fields: Fields, *, length: int | None) -> bytes:
+    """Return the head of a request; raise Unsendable for what could smuggle a second one.
 
-    Fields of one connection and Host are left out, and Content-Length too unless the body
-    `streams`: the sender of this message makes its own. Fields of one name get one spelling,
-    since aiohttp keeps only the last of two whose names differ in case.
+    Fields of one connection and Host are left out. `length` counts the bytes of the body. None
+    stands for a stream: by a Content-Length among the fields, or else in chunks.
     """
     if not _TOKEN.fullmatch(method) or method.upper() == "CONNECT":
         raise Unsendable(f"A request with the method {method!a} cannot be sent.")
-    framing = {"host"} if streams else {"host", "content-length"}
-    spelling: dict[str, str] = {}
-    sent = []
-    for name, value in http.without(http.end_to_end(fields), framing):
-        if not _TOKEN.fullmatch(name) or _CONTROL.search(value):
-            raise Unsendable(f"A request with the header {name!a} as given cannot be sent.")
-        sent.append((spelling.setdefault(name.lower(), name), _as_written(value)))
-    return sent
+    left_out = _HOST if length is None else _HOST_AND_LENGTH
+    sent = http.without(http.end_to_end(fields), left_out)
+    if sent:
+        names, said = zip(*sent, strict=True)
+        if not (all(names) and _TOKEN.fullmatch("".join(names))) or _CONTROL.search("".join(said)):
+            raise Unsendable(f"A request with the header {_unsendable(sent)!a} cannot be sent.")
+    lines = [f"{method} {path} HTTP/1.1\r\nHost: {host}"]
+    lines += [f"{name}: {value}" for name, value in sent]
+    if length is None:
+        if not http.has(sent, "content-length"):
+            lines.append("Transfer-Encoding: chunked")
+    elif length or method not in _BODILESS:
+        lines.append(f"Content-Length: {length}")
+    lines.append("\r\n")
+    return _encoded("\r\n".join(lines))
 
 
 def incoming(raw: Collection[tuple[bytes, bytes]]) -> Fields:
@@ -80,15 +107,16 @@ def flaw(host: str, version: tuple[int, int], status: int, fields: Fields) -> Fe
     return None
 
 
-def _asterisk(site: URL) -> URL:
-    return URL.build(scheme=site.scheme, authority=site.raw_authority, path="*", encoded=True)
+def _unsendable(fields: Fields) -> str:
+    """Name the first of the fields that cannot go on the wire."""
+    return next(
+        (name for name, value in fields if not _TOKEN.fullmatch(name) or _CONTROL.search(value)), ""
+    )
 
 
-def _as_written(value: str) -> str:
-    # aiohttp writes UTF-8: what came in as UTF-8 leaves byte for byte, other bytes as letters.
-    if value.isascii():
-        return value
+def _encoded(head: str) -> bytes:
+    # Bytes beyond ASCII came in as latin-1, so they leave as they came.
     try:
-        return value.encode("latin-1").decode()
-    except UnicodeError:
-        return value
+        return head.encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise Unsendable("A request with letters of no single byte cannot be sent.") from error
