@@ -23,7 +23,8 @@ class Answer:
     """A response; iterate it for the chunks of its body. Raises FetchError while it does.
 
     `length` counts the bytes that the body will have, None if nobody knows; `received` those
-    given out so far. `age` is how old a page from the cache is, in seconds; `peer` the numeric
+    given out so far. `whole` is all of the body where it is in memory, without a `body` to iterate.
+    `age` is how old a page from the cache is, in seconds; `peer` the numeric
     address of the origin, "" where it was not asked. `lifetime` goes with `age`; `forwarded` is
     why the origin was asked, in the words of RFC 9211 §2.2, and `is_kept` whether what it said
     goes into the cache. `not_stored` completes "Not cached: …" and
@@ -34,7 +35,7 @@ class Answer:
     reason: str
     fields: Fields
     source: Source
-    body: AsyncIterator[bytes]
+    body: AsyncIterator[bytes] | None = None
     length: int | None = None
     age: float | None = None
     peer: str = ""
@@ -43,16 +44,29 @@ class Answer:
     lifetime: float | None = None
     forwarded: str = ""
     is_kept: bool = False
+    whole: bytes = b""
 
     @property
     def from_cache(self) -> bool:
         """Whether the page was in the cache when it was asked for."""
         return self.source in (Source.CACHE, Source.VALIDATED, Source.STALE)
 
+    def at_once(self) -> bytes | None:
+        """Give out all of the body, if it is in memory; None if it has to be iterated."""
+        if self.body is not None:
+            return None
+        whole, self.whole = self.whole, b""
+        self.received += len(whole)
+        return whole
+
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
-        chunk = await anext(self.body)
-        self.received += len(chunk)
-        return chunk
+        if self.body is not None:
+            chunk = await anext(self.body)
+            self.received += len(chunk)
+            return chunk
+        if chunk := self.at_once() or b"":
+            return chunk
+        raise StopAsyncIteration

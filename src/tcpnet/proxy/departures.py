@@ -24,8 +24,10 @@ from tcpnet.proxy.rules.storing import (
     outdates,
     stored,
 )
+from tcpnet.proxy.store.heads import DamagedPage
 from tcpnet.proxy.store.index import Page
 from tcpnet.proxy.store.pages import PageStore
+from tcpnet.proxy.store.writer import refused, too_large
 from tcpnet.proxy.urls import origin
 
 log = logging.getLogger(__name__)
@@ -161,6 +163,10 @@ class Departures:
             await flight.left.wait()
 
     async def _store(self, flight: Flight, entry: Entry, head: Head, reply: OriginReply) -> None:
+        if (body := reply.whole()) is not None:
+            await self._put(flight, entry, body)
+            flight.land(Landing(head, reply, entry=entry, body=body))
+            return
         with self._pages.write(entry) as writer:
             flight.land(Landing(head, reply, entry=entry, writer=writer))
             try:
@@ -173,7 +179,22 @@ class Departures:
             page = await writer.commit()
         if page is None:
             flight.not_kept = writer.not_kept
-        elif flight.outdated:
+        else:
+            self._keep(flight, page)
+
+    async def _put(self, flight: Flight, entry: Entry, body: bytes) -> None:
+        """Store a page that is there as soon as its head: most are."""
+        flight.needed = True
+        if len(body) > self._pages.limits.page:
+            flight.not_kept = too_large(self._pages.limits.page)
+            return
+        try:
+            self._keep(flight, await self._pages.put(entry, body))
+        except (DamagedPage, OSError) as error:
+            flight.not_kept = refused(error)
+
+    def _keep(self, flight: Flight, page: Page) -> None:
+        if flight.outdated:
             self._pages.remove(page)
             flight.not_kept = NotStored.CHANGED
 

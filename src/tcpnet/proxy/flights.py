@@ -29,18 +29,23 @@ class OriginReply(AsyncIterable[bytes], Protocol):
     def length(self) -> int | None:
         """Bytes of the whole body, None where the origin names no number."""
 
+    def whole(self) -> bytes | None:
+        """Return all of the body if it is there already; else None, and nothing was read."""
+
 
 class Landing(Struct, frozen=True, eq=False):
     """The head that has come, and how its body can be had.
 
-    Either `writer` takes the body, and everybody may follow it; or `page` was confirmed, and
-    `entry` is its newer head; or the body is in `reply`, for the first asker alone.
+    Either `writer` takes the body, and everybody may follow it; or `body` is all of it; or `page`
+    was confirmed, and `entry` is its newer head; or the body is in `reply`, for the first asker
+    alone.
     """
 
     head: Head
     reply: OriginReply
     entry: Entry | None = None
     writer: Writer | None = None
+    body: bytes | None = None
     page: Page | None = None
     not_stored: str | None = None
 

@@ -313,7 +313,9 @@ class _Visit(AbstractAsyncContextManager[Answer]):
         if landing.page:
             reader = await self._opened(landing.page)
             return await self._stored(reader, entry, Source.VALIDATED) if reader else None
-        if landing.writer is None or not (flight.failure or landing.writer.can_follow()):
+        writer = landing.writer
+        has_all = landing.body is not None
+        if not has_all and (writer is None or not (flight.failure or writer.can_follow())):
             return None
         age = view(entry, rules).age(now)
         return self._passed_on(flight, landing, aged(entry, age, rules), Source.SHARED)
@@ -347,9 +349,12 @@ class _Visit(AbstractAsyncContextManager[Answer]):
         """Answer with a stored body, under the client's own conditions and range."""
         part = portion(self._request, entry, reader.length, age, self._parts.rules)
         stop = part.start if self._request.method == "HEAD" else part.stop
-        self._stored_body = body = _whole(reader.chunks(part.start, stop))
         length = stop - part.start
-        answer = Answer(part.status, part.reason, part.fields, source, body, length, age)
+        answer = Answer(part.status, part.reason, part.fields, source, None, length, age)
+        if reader.body is not None:
+            answer.whole = reader.body[part.start : stop]
+        else:
+            answer.body = self._stored_body = _whole(reader.chunks(part.start, stop))
         lifetime = view(entry, self._parts.rules).lifetime_for(self._request.default_lifetime)
         answer.lifetime, answer.forwarded = lifetime, self._forwarded_for
         return answer
@@ -359,10 +364,15 @@ class _Visit(AbstractAsyncContextManager[Answer]):
     ) -> Answer:
         head, reply, writer = landing.head, landing.reply, landing.writer
         length = 0 if self._request.method == "HEAD" else reply.length
-        answer = Answer(head.status, head.reason, fields, source, aiter(reply), length)
-        answer.peer, answer.not_stored = reply.peer, landing.not_stored
-        answer.forwarded, answer.is_kept = self._forwarded_for, writer is not None
-        if writer is not None:
+        answer = Answer(head.status, head.reason, fields, source, None, length)
+        answer.peer, answer.not_stored = reply.peer, landing.not_stored or flight.not_kept
+        answer.forwarded = self._forwarded_for
+        answer.is_kept = landing.entry is not None and flight.not_kept is None
+        if landing.body is not None:
+            answer.whole = landing.body
+        elif writer is None:
+            answer.body = aiter(reply)
+        else:
             try:
                 follower = writer.follow()
             except PageLost as error:

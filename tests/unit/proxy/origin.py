@@ -48,6 +48,18 @@ class Script:
         """End the body too early."""
         self._pieces.put_nowait(error)
 
+    def whole(self) -> bytes | None:
+        """Return the body if its end was sent already, and is one."""
+        sent = []
+        while not self._pieces.empty():
+            sent.append(self._pieces.get_nowait())
+        pieces = [piece for piece in sent if isinstance(piece, bytes)]
+        if sent[-1:] == [None] and len(pieces) == len(sent) - 1:
+            return b"".join(pieces)
+        for piece in sent:
+            self._pieces.put_nowait(piece)
+        return None
+
     async def pieces(self) -> AsyncIterator[bytes]:
         """Yield the body as it is sent."""
         while (piece := await self._pieces.get()) is not None:
@@ -71,6 +83,10 @@ class Reply:
     def length(self) -> int | None:
         length = combined(self.fields, "content-length")
         return int(length) if length else None
+
+    def whole(self) -> bytes | None:
+        """Return the body if all of it is there."""
+        return self._script.whole()
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._script.pieces()

@@ -211,6 +211,18 @@ class Reply:
         self._progress.close()
         self._response.close()
 
+    def whole(self) -> bytes | None:
+        """Return all of the body if it is there already; else None, and nothing was read."""
+        content = self._response.content
+        if self.received or not content.is_eof() or content.exception() is not None:
+            return None
+        if self._response.broke_off:
+            return None
+        body = content.read_nowait()
+        self.received = len(body)
+        self._uplink.bytes += len(body)
+        return body
+
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 

@@ -218,7 +218,9 @@ class Exchange:
         fields = fields if is_head else responses.unframed(fields)
         length = None if is_head else answer.length
         self._begin(answer.status, answer.reason, fields, length, cache_status(answer))
-        if not is_head:
+        if not is_head and (last := answer.at_once()) is not None:
+            await self._send(last)
+        elif not is_head:
             last = b""
             async for chunk in answer:
                 if answer.received == answer.length:

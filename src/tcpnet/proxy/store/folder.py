@@ -54,7 +54,7 @@ class _Known:
 class Folder:
     """The files of one cache folder. Only names of our own making are opened or removed.
 
-    Every method but `create` may block. `claim` and `sweep` come first; `finish`, `move`,
+    Every method but `create` may block. `claim` and `sweep` come first; `put`, `finish`, `move`,
     `freshen` and `remove` change what a name stands for and must run one at a time, in the order
     in which they were decided.
     """
@@ -156,6 +156,16 @@ class Folder:
         size = part.finish(rest, entry, length, self._secret)
         self.move(part)
         return size
+
+    def put(self, part: PartFile, body: bytes, entry: Entry) -> int:
+        """Write a page of which all is there, and try to name it; return its size.
+
+        Raises DamagedPage and OSError.
+        """
+        last = len(body) - len(body) % pickles.CHUNK
+        for at in range(0, last, pickles.CHUNK):
+            part.add(body[at : at + pickles.CHUNK])
+        return self.finish(part, body[last:], entry, len(body))
 
     def move(self, part: PartFile) -> None:
         """Give a finished page its name, in place of an older one; `is_named` tells if it went.

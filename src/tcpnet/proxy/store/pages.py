@@ -20,7 +20,7 @@ from tcpnet.proxy.store.index import Held, Page
 from tcpnet.proxy.store.names import Names
 from tcpnet.proxy.store.reader import Reader
 from tcpnet.proxy.store.shelf import BATCH, Limits, Shelf, Stats
-from tcpnet.proxy.store.spool import Allowance, Spool
+from tcpnet.proxy.store.spool import Allowance, Spool, discard
 from tcpnet.proxy.store.writer import Writer
 
 __all__ = ["Held", "Limits", "Page", "PageStore", "Reader", "Stats", "Writer"]
@@ -132,6 +132,18 @@ class PageStore:
         spool = Spool(part, self._threads, self._names, self._allowance)
         return Writer(entry, spool, self.limits.page, self._keep)
 
+    async def put(self, entry: Entry, body: bytes) -> Page:
+        """Store a response of which all has come. Raises DamagedPage and OSError."""
+        part = self._folder.create(heads.identify(entry.url, entry.vary))
+        try:
+            size = await self._names.do(self._folder.put, part, body, entry)
+            if not part.is_named:
+                await self._name(part)
+        except BaseException:
+            self._names.submit(discard, part)
+            raise
+        return self._add(entry, part.identifier, len(body), size, body)
+
     async def freshen(self, page: Page, entry: Entry) -> None:
         """Give a page a newer head, as after a 304; `entry` is the whole head, updated.
 
@@ -205,21 +217,26 @@ class PageStore:
         if not part.is_named:
             await self._name(part)
         spool.release()
+        return self._add(entry, part.identifier, length, size, spool.whole())
+
+    def _add(
+        self, entry: Entry, identifier: str, length: int, size: int, body: bytes | None
+    ) -> Page:
         now = time.time()
         page = Page(
-            identifier=part.identifier,
-            url=entry.url,
-            vary=entry.vary,
-            status=entry.status,
-            last_modified=heads.last_modified(entry),
-            requested_at=entry.requested_at,
-            received_at=entry.received_at,
-            used_at=now,
-            noted_at=now,
-            length=length,
-            size=size,
+            identifier,
+            entry.url,
+            entry.vary,
+            entry.status,
+            heads.last_modified(entry),
+            entry.requested_at,
+            entry.received_at,
+            now,
+            now,
+            length,
+            size,
         )
-        self._shelf.add(page, spool.whole(), entry)
+        self._shelf.add(page, body, entry)
         self._evict()
         return page
 

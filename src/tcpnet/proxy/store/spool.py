@@ -222,7 +222,7 @@ class Spool:
 
     def _discard(self) -> None:
         self.release()
-        self._names.submit(_remove, self.part)
+        self._names.submit(discard, self.part)
 
 
 class Follower:
@@ -305,7 +305,8 @@ class Follower:
             raise PageLost(f"the cache lost it ({error})") from error
 
 
-def _remove(part: PartFile) -> None:
+def discard(part: PartFile) -> None:
+    """Remove a page that will not be any. May block."""
     try:
         part.discard()
     except OSError as error:

@@ -52,7 +52,7 @@ class Writer:
     def not_kept(self) -> str:
         """Why the page will not be stored, as words that follow "because"; "" while it may be."""
         if self._spool.received > self._largest:
-            return f"it is larger than {self._largest} bytes"
+            return too_large(self._largest)
         return self._spool.stopped or self._refused
 
     @property
@@ -83,7 +83,7 @@ class Writer:
             try:
                 return await self._keep(self.entry, self._spool)
             except (DamagedPage, OSError) as error:
-                self._refused = f"the disk of the cache refused it ({error})"
+                self._refused = refused(error)
             except BaseException:
                 self._spool.drop()
                 raise
@@ -95,3 +95,13 @@ class Writer:
         if not self._over:
             self._over = True
             self._spool.fail(reason)
+
+
+def too_large(largest: int) -> str:
+    """Say that a page is larger than that many bytes."""
+    return f"it is larger than {largest} bytes"
+
+
+def refused(error: DamagedPage | OSError) -> str:
+    """Say that a page could not be written."""
+    return f"the disk of the cache refused it ({error})"
