@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Any, TypeVar, cast
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,9 @@ class _Change:
             self.asked.set_exception(self.error)
 
 
+_Visit = tuple[asyncio.AbstractEventLoop, list[_Change]]
+
+
 class Names:
     """Makes changes in the order in which they were asked for, all that wait at each visit.
 
@@ -51,7 +55,9 @@ class Names:
     """
 
     def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, "page-names")
+        # A bare queue: an executor's own futures and locks would double the price of a visit.
+        self._visits: SimpleQueue[_Visit | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
         self._waiting: list[_Change] = []
         self._is_busy = False
 
@@ -68,7 +74,9 @@ class Names:
     async def close(self) -> None:
         """Make all changes that wait, and end the thread."""
         await self.do(int)
-        self._thread.shutdown()
+        self._visits.put(None)
+        if self._thread is not None:
+            self._thread.join()
 
     def _add(self, change: _Change) -> None:
         self._waiting.append(change)
@@ -79,13 +87,20 @@ class Names:
 
     def _visit(self) -> None:
         changes, self._waiting = self._waiting, []
-        self._thread.submit(self._make, asyncio.get_running_loop(), changes)
+        if self._thread is None:
+            # A daemon: whoever forgets to close must not keep the program from ending.
+            self._thread = threading.Thread(target=self._make, name="page-names", daemon=True)
+            self._thread.start()
+        self._visits.put((asyncio.get_running_loop(), changes))
 
-    def _make(self, loop: asyncio.AbstractEventLoop, changes: list[_Change]) -> None:
-        for change in changes:
-            change.make()
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(self._made, changes)
+    def _make(self) -> None:
+        """Make what comes, in the thread, until `close`."""
+        while (visit := self._visits.get()) is not None:
+            loop, changes = visit
+            for change in changes:
+                change.make()
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(self._made, changes)
 
     def _made(self, changes: list[_Change]) -> None:
         for change in changes:
