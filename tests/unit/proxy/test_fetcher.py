@@ -27,9 +27,10 @@ from tcpnet.proxy.failures import (
     TlsFailed,
     Unsendable,
 )
-from tcpnet.proxy.origin.fetcher import MAX_CONNECTIONS_A_SITE, Body, Fetcher, Reply
+from tcpnet.proxy.origin.fetcher import MAX_CONNECTIONS_A_SITE, Fetcher, Reply
 from tcpnet.proxy.origin.guard import Guard, network
 from tcpnet.proxy.origin.patience import Patience
+from tcpnet.proxy.origin.requests import Body
 from tcpnet.proxy.origin.resolver import Lookup, look_up
 from tcpnet.proxy.origin.routes import AddrInfo, local_addresses
 from tests.origins import Exchange, origin
