@@ -8,9 +8,10 @@ from msgspec import Struct
 
 from tcpnet.broker.base import Following
 from tcpnet.chat.accounts import Account
+from tcpnet.net.audience import Audience, Hearer
 
 
-class Reader(Protocol):
+class Reader(Hearer, Protocol):
     """Takes frames that were encoded for everybody, or refuses them; never waits."""
 
     def push(self, lines: bytes, frames: int) -> bool:
@@ -28,8 +29,8 @@ class Seat:
 
     `reader` takes what everybody gets; `lagged` is told of its first refusal: from
     then on the seat is no longer `live` and gets nothing until it caught up from the log, where
-    `seen` is the last line it had, and `since` the last one before it came. `dismiss` asks the
-    member to go.
+    `seen` is the last line it had, and `since` the last one before it came. A live seat has had
+    all lines, and `seen` waits for the moment when it is held. `dismiss` asks the member to go.
     """
 
     account: Account
@@ -72,6 +73,8 @@ class Room:
     gathers_until: float = 0.0
     """The moment, of the event loop's clock, from which comings and goings are told at once."""
     closed: bool = False
+    _live: dict[Seat, Reader] = field(default_factory=dict)
+    _audience: Audience = field(default_factory=Audience)  # these readers
     _gathered: list[bytes] = field(default_factory=list)
     _ahead: dict[Seat, int] = field(default_factory=dict)  # who need not hear the first so many
 
@@ -124,6 +127,7 @@ class Room:
 
     def remove(self, seat: Seat) -> None:
         """Take a seat away."""
+        self.hold(seat)
         del self.seats[seat]
         own = self._by_account[seat.account.key]
         own.remove(seat)
@@ -140,9 +144,19 @@ class Room:
 
     def go_live(self, seat: Seat) -> None:
         """Give a seat all that happens from now on, and nothing that happened before."""
-        seat.live = not seat.away
         if self._gathered:
             self._ahead[seat] = len(self._gathered)
+        if seat.away or seat.live:
+            return
+        seat.live = True
+        self._live[seat] = seat.reader
+        self._audience.join(seat.reader)
+
+    def hold(self, seat: Seat) -> None:
+        """Give a seat nothing of what happens, until it goes live; again is harmless."""
+        if seat.live:
+            seat.live, seat.seen = False, self.last_seq
+            self._audience.leave(self._live.pop(seat))
 
     def gather(self, encoded: bytes, own: Seat | None) -> int:
         """Keep a frame until `tell_gathered`; how many there are.
@@ -180,14 +194,11 @@ class Room:
     def push_lines(self, encoded: bytes, first: int, last: int) -> None:
         """Hand the lines of a batch, from one seq to another, to every live seat."""
         self.tell_gathered()
-        self.last_seq, frames = last, last - first + 1
-        for seat in self.seats:
-            if not seat.live:
-                continue
-            if seat.reader.push_now(encoded, frames):
-                seat.seen = last
-            else:
+        if refused := self._audience.tell(encoded, last - first + 1):
+            # Before `last_seq` moves on: it is what they have seen.
+            for seat in [seat for seat, reader in self._live.items() if reader in refused]:
                 self._lags(seat)
+        self.last_seq = last
 
     def _tell(self, seat: Seat, told: int) -> None:
         """Hand over what was gathered behind the first so many."""
@@ -196,7 +207,7 @@ class Room:
             self._lags(seat)
 
     def _lags(self, seat: Seat) -> None:
-        seat.live = False
+        self.hold(seat)
         seat.lagged()
 
 

@@ -178,7 +178,7 @@ class Rooms:
         No line is left out between the last page and the first one pushed, and none comes twice.
         A seat that takes no more stays as it is: it may try again.
         """
-        seat.live = False
+        room.hold(seat)
         while (seen := seat.seen) < room.last_seq:
             stored = await self._broker.history(room.deed.log, after=seen, limit=_PAGE)
             if seat.seen != seen:
@@ -197,7 +197,8 @@ class Rooms:
 
     def away(self, room: Room, seat: Seat) -> None:
         """Tell that a member's connection was lost; he keeps his seat for now."""
-        seat.live, seat.away = False, True
+        room.hold(seat)
+        seat.away = True
         if seat.announced and not room.is_there(seat):
             self._emit(room, Away(room.id, seat.account.name))
 

@@ -1,10 +1,12 @@
 """One peer: items in, frames out, over any asyncio transport."""
 
 import asyncio
+import os
 import ssl
 from typing import Any, Final, Generic, Protocol, TypeVar, cast
 
 from tcpnet.errors import ConnectionLost, ProtocolError, SlowConsumer, TcpnetError
+from tcpnet.net.audience import Audience
 from tcpnet.net.limits import household
 from tcpnet.net.pulse import Pulse
 from tcpnet.net.tls import TlsTransport
@@ -57,7 +59,11 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         self.max_outbox = max_outbox
         self.max_stall = max_stall
         self._receiver = receiver
-        self.bytes_in = self.bytes_out = self.frames_in = self.frames_out = 0
+        self.bytes_in = self.frames_in = 0
+        self.direct = -1  # the descriptor, while bytes written to it overtake nothing
+        self._descriptor = -1
+        self._bytes_out = self._frames_out = 0
+        self._audience: Audience | None = None
         self.streams: asyncio.Protocol | None = None  # what must live as long as the connection
         self._decoder = decoder
         self._pulse = pulse
@@ -110,10 +116,48 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         """Push what is a whole batch: where nothing waits it leaves at once, past the outbox."""
         if self._outbox or self._full or self._transport is None:
             return self.push(lines, frames)
-        self.frames_out += frames
-        self.bytes_out += len(lines)
+        self._frames_out += frames
+        self._bytes_out += len(lines)
         self._transport.write(lines)
         return True
+
+    def pass_on(self, lines: bytes, frames: int) -> bool:
+        """Push what is a whole batch, and counted by the audience."""
+        if self._outbox or self._full or self._transport is None:
+            # Counted here: it may be refused, or lost before it leaves.
+            self._frames_out -= frames
+            self._bytes_out -= len(lines)
+            return self.push(lines, frames)
+        self._transport.write(lines)
+        return True
+
+    def pass_rest(self, rest: bytes) -> None:
+        """Send what the kernel did not take from its descriptor."""
+        assert self._transport is not None, "without a transport nothing is direct"
+        self._transport.write(rest)
+
+    @property
+    def audience(self) -> Audience | None:
+        """With whom the peer hears the same, counted there once for all of them."""
+        return self._audience
+
+    @audience.setter
+    def audience(self, audience: Audience | None) -> None:
+        self._frames_out, self._bytes_out = self.frames_out, self.bytes_out
+        self._audience = audience
+        if audience is not None:
+            self._frames_out -= audience.frames
+            self._bytes_out -= audience.bytes
+
+    @property
+    def frames_out(self) -> int:
+        """Frames that were handed over for the peer."""
+        return self._frames_out + (self._audience.frames if self._audience is not None else 0)
+
+    @property
+    def bytes_out(self) -> int:
+        """Bytes that were handed to the transport or the kernel."""
+        return self._bytes_out + (self._audience.bytes if self._audience is not None else 0)
 
     @property
     def takes_more(self) -> bool:
@@ -168,6 +212,7 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         if server_side:
             transport.write(encode(Secure()))
         self._full = True
+        self.direct = self._descriptor = -1
         tls = TlsTransport(transport, self, context, server_side=server_side)
         self._transport = tls
         try:
@@ -249,8 +294,9 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         # Take before the write: what is sent from its callbacks belongs to the next one.
         chunks, self._outbox, size = self._outbox, [], self._outbox_size
         self._outbox_size = 0
-        self.bytes_out += size
+        self._bytes_out += size
         transport.write(chunks[0] if len(chunks) == 1 else b"".join(chunks))
+        self._look_for_direct()
         self._make_room()
 
     def ask_for_life(self) -> None:
@@ -287,6 +333,7 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         self._peer, self._household = whence(self._transport)
         # The moment the kernel refuses a byte, what follows stays with us, where it is bounded.
         self._transport.set_write_buffer_limits(high=0)
+        self.direct = self._descriptor = _plain_descriptor(transport)
         self._pulse.heard(self)
 
     def data_received(self, data: bytes) -> None:
@@ -307,6 +354,7 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
     def pause_writing(self) -> None:
         """Keep what is sent; called by asyncio when the kernel is full."""
         self._full = True
+        self.direct = -1
         self._pulse.stuck(self)
         if self.max_stall is not None and self._transport is not None:
             self._watch_stall(self._transport.get_write_buffer_size())
@@ -315,12 +363,14 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
         """Go on sending; called by asyncio."""
         self._full = False
         self._stop_watching()
+        self._look_for_direct()
         self.flush_now()
         self._make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of everything; called by asyncio."""
         self._transport = None
+        self.direct = self._descriptor = -1  # soon somebody else's
         if self.streams is not None:  # they hold each other
             self.streams.connection_lost(None)
             self.streams = None
@@ -340,9 +390,14 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
             return
         if not self._outbox and not self._full:
             self._pulse.due(self)
+            self.direct = -1
         self._outbox.append(lines)
         self._outbox_size += len(lines)
-        self.frames_out += frames
+        self._frames_out += frames
+
+    def _look_for_direct(self) -> None:
+        """Let bytes go past the transport as soon as neither it nor the outbox has any."""
+        self.direct = -1 if self._outbox or self._full else self._descriptor
 
     def _watch_stall(self, waiting: int) -> None:
         """Look again after `max_stall` seconds whether the peer took anything.
@@ -423,3 +478,16 @@ def whence(transport: asyncio.BaseTransport) -> tuple[str, str]:
         return peer, peer
     own = transport.get_extra_info("sockname")
     return peer, household(peer, str(own[0]) if own else "")
+
+
+def _plain_descriptor(transport: asyncio.BaseTransport) -> int:
+    """The descriptor of a socket to which its transport writes at once and as it is, else -1.
+
+    Only asyncio's own selector loop does so. Others queue writes of their own, where bytes written
+    past them would come too early; on Windows a socket is no descriptor; and TLS seals.
+    """
+    own = isinstance(asyncio.get_running_loop(), asyncio.SelectorEventLoop) and os.name == "posix"
+    sock = transport.get_extra_info("socket")
+    if not own or sock is None or transport.get_extra_info("sslcontext") is not None:
+        return -1
+    return int(sock.fileno())

@@ -14,6 +14,7 @@ from tcpnet.chat.later import Later
 from tcpnet.chat.room import Room, Seat
 from tcpnet.chat.rooms import MAX_RULED, Rooms
 from tcpnet.errors import BrokerError, UserError
+from tcpnet.net.audience import Audience
 from tests.hub import PATIENCE
 
 ANN = Account(name="Ann", id=10_001, key="ann")
@@ -80,6 +81,9 @@ class Slow(MemoryBroker):
 class Member:
     """Somebody in a room who keeps what he gets, and may take no more."""
 
+    direct = -1
+    audience: Audience | None = None
+
     def __init__(self, account: Account) -> None:
         self.got: list[str] = []
         self.pushed: list[int] = []
@@ -103,7 +107,11 @@ class Member:
             self.heard.set()
         return self.takes
 
-    push_now = push
+    push_now = pass_on = push
+
+    def pass_rest(self, rest: bytes) -> None:
+        """Never called: nothing of it is direct."""
+        raise AssertionError(rest)
 
     async def _drained(self) -> None:
         await asyncio.sleep(0)

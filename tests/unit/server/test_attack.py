@@ -425,8 +425,8 @@ async def test_a_reader_lost_while_lines_wait_for_him_holds_up_nobody(hub: Town)
     bob, ann = await in_room(hub, "bob", new=True), await hub.person("ann")
     await ann.enters_room("den")
     session = the_session(hub, "ann")
-    seat = next(s for s in hub.hub.community.rooms.find("den").seats if s.account.name == "ann")
-    seat.live = False
+    room = hub.hub.community.rooms.find("den")
+    room.hold(next(seat for seat in room.seats if seat.account.name == "ann"))
     bob.types("missed")
     await bob.sees("missed")
 
@@ -485,8 +485,8 @@ async def test_a_slow_reader_is_told_that_the_room_was_closed_meanwhile(hub: Tow
     bob, ann = await in_room(hub, "bob", new=True), await in_room(hub, "ann")
     rooms = hub.hub.community.rooms
     room = rooms.find("den")
-    seat = next(seat for seat in room.seats if seat.account.name == "ann")
-    seat.live, the_session(hub, "ann")._behind = False, True
+    room.hold(next(seat for seat in room.seats if seat.account.name == "ann"))
+    the_session(hub, "ann")._behind = True
     await rooms.post(room, account(hub, "bob"), "one more")
     await rooms.close(room, account(hub, "bob"))
     await ann.asked("Your option")
