@@ -14,7 +14,7 @@ if sys.platform != "linux":
     pytest.skip("the loads need Linux: epoll and /proc", allow_module_level=True)
 
 from benchmarks import machine, peers, report, targets
-from benchmarks.chat import CALM, CASES, Bench, Results
+from benchmarks.chat import CALM, CASES, Bench, Case, Results
 from benchmarks.crowd import CompiledPump, PythonPump
 from benchmarks.peers import KINDS, SYNCING, TCPNET, Absent, Kind
 from tests.hub import PATIENCE
@@ -107,6 +107,24 @@ def test_rounds_that_the_host_disturbed_count_only_where_there_are_no_others() -
     assert results.disturbed("one-room", "redis")
     assert not results.disturbed("one-room", TCPNET)
     assert not results.disturbed("one-room", "ngircd"), "it was not measured at all"
+
+
+def test_whom_the_host_disturbed_in_all_rounds_is_measured_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are not: their time is for those who come after them."""
+
+    def load(bench: Bench, case: Case, kind: Kind) -> None:
+        figures = {"cost": 1.0, "stolen_share": 0.3 if kind.name == "redis" else 0.0}
+        bench.results.rounds.setdefault(case.name, {}).setdefault(kind.name, []).append(figures)
+
+    monkeypatch.setattr(Bench, "_load", load)
+    bench = Bench(tmp_path, quick=False, rounds=2, seconds=60)
+
+    bench.run(CASES[:1], [TCPNET, "redis", "mosquitto"])
+
+    measured = {server: len(rounds) for server, rounds in bench.results.rounds["one-room"].items()}
+    assert measured == {TCPNET: 2, "redis": 3, "mosquitto": 2}
 
 
 def test_beside_a_ratio_stands_what_single_rounds_gave() -> None:
