@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tcpnet.broker import lane, schema
+from tcpnet.broker.changes import Claim, Put
 from tcpnet.broker.connection import Parameters, connect
 from tcpnet.broker.embedded import FILE, EmbeddedBroker
 from tcpnet.broker.gate import Gate
@@ -285,6 +286,30 @@ async def test_a_change_that_fails_half_way_leaves_nothing(tmp_path: Path) -> No
         assert [type(outcome) for outcome in outcomes] == [BrokerError, str]
         assert await broker.claim("account", "ann", "2") == "2"
         assert await broker.claim("account", "bob", "2") == "1"
+
+
+async def test_changes_made_together_that_fail_half_way_leave_nothing(
+    tmp_path: Path, faults: Faults
+) -> None:
+    """Nor do they spend a revision that another change has: the store and its writer agree."""
+
+    def refuse_bad(sql: str, parameters: Parameters) -> None:
+        if sql.lstrip().startswith("INSERT") and "bad" in parameters:
+            raise sqlite3.IntegrityError("CHECK constraint failed")
+
+    async with EmbeddedBroker.open(tmp_path, connect=faults) as broker:
+        faults.before = refuse_bad
+        first = await broker.put("room", "den", b"1")
+        with pytest.raises(BrokerError, match="not saved"):
+            await broker.together(Put("room", "hall", b"2"), Claim("look", "bad", "ann"))
+        second = await broker.put("room", "attic", b"3")
+
+    async with EmbeddedBroker.open(tmp_path) as broker:
+        found = {stored.key: stored.revision for stored in await broker.entries("room")}
+        third = await broker.put("room", "hall", b"4")
+
+    assert found == {"den": first, "attic": second}
+    assert first < second < third
 
 
 # A failing disk
