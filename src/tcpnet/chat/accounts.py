@@ -82,7 +82,8 @@ class Accounts:
 
     async def claim(self, name: str) -> Claim | None:
         """Who holds this name; None where nobody does."""
-        held = await self._claims.get(names.key(name))
+        key = names.key(name)
+        held = self._claims.remembered(key) or await self._claims.get(key)
         return held.value if held else None
 
     async def take(self, name: str) -> Claim:

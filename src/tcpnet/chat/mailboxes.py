@@ -55,9 +55,13 @@ class Mailboxes:
                 yield record
             page = await self._broker.history(_box(owner), after=page[-1].seq, limit=_PAGE)
 
+    def is_empty(self, owner: Account) -> bool:
+        """Whether it is known without a look that nothing is unread."""
+        return owner in self._empty
+
     async def count(self, owner: Account) -> int:
         """How many messages the owner has not read."""
-        if owner in self._empty:
+        if self.is_empty(owner):
             return 0
         await self._later.now(_MARK, _box(owner))
         ended = self._deliveries.ended

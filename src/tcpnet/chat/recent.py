@@ -80,10 +80,15 @@ class Recent(Generic[Value]):
         self._changes = Changes()
         self._held: dict[str, Held[Value]] = {}  # most recently asked for last
 
-    async def get(self, key: str) -> Held[Value] | None:
-        """The value under a key. Raises BrokerError."""
+    def remembered(self, key: str) -> Held[Value] | None:
+        """The value under a key, where it is had without the store."""
         if (held := self._held.pop(key, None)) is not None:
             self._held[key] = held
+        return held
+
+    async def get(self, key: str) -> Held[Value] | None:
+        """The value under a key. Raises BrokerError."""
+        if (held := self.remembered(key)) is not None:
             return held
         ended = self._changes.ended
         stored = await self._broker.get(self._kind, key)

@@ -538,10 +538,10 @@ class Session:
             self.tell(_TOO_FAST, kind="notice")
 
     async def _next(self) -> FromClient | None:
+        attachment, loop = self._attachment, asyncio.get_running_loop()
         # Without this a person who floods is cut off for not reading his own echo.
-        if not self._attachment.takes_more:
-            await self._attachment.drained()
-        loop = asyncio.get_running_loop()
+        if not attachment.takes_more:
+            await attachment.drained()
         if wait := self._pace.take(loop.time()):
             self._slow_down()
             await asyncio.sleep(wait)
@@ -552,10 +552,11 @@ class Session:
             self._arrival = loop.create_future()
             await self._arrival
         item = self._waiting.pop(0)
-        # Who asked for TLS is held back until it has begun.
-        held = isinstance(item, items.Secure)
-        if self.connection.paused and not held and len(self._waiting) <= MAX_WAITING // 2:
-            self.connection.resume()
+        if attachment.connection.paused:
+            # Who asked for TLS is held back until it has begun.
+            held = isinstance(item, items.Secure)
+            if not held and len(self._waiting) <= MAX_WAITING // 2:
+                attachment.connection.resume()
         return item
 
 

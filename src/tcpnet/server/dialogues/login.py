@@ -54,7 +54,8 @@ async def log_in(session: Session, community: Community, hello: Hello, held: Hol
         session.outlives()
     if motd := community.settings.server.motd:
         session.tell(text.clean_lines(motd).rstrip(), kind="notice")
-    await _tell_unread(session, community)
+    if not community.mailboxes.is_empty(session.account):
+        await _tell_unread(session, community)
 
 
 async def leave(_session: Session, _community: Community) -> None:
