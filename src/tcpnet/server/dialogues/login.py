@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from tcpnet import text
-from tcpnet.broker.base import Record
+from tcpnet.broker.base import Following, Record
 from tcpnet.chat import names
-from tcpnet.chat.accounts import Claim, new_token
+from tcpnet.chat.accounts import Account, Claim, new_token
 from tcpnet.chat.mailboxes import MAX_MESSAGE
 from tcpnet.chat.rooms import MAX_LINE
 from tcpnet.errors import BrokerError, ProtocolError, UserError
@@ -47,9 +47,7 @@ async def log_in(session: Session, community: Community, hello: Hello, held: Hol
         # Not before the client has it: nobody could prove a name that a lost token owns.
         await community.accounts.give_token(session.account, token, session.agent)
         session.token = token
-    _deliver_mail(session, community, held)
-    community.presence.show(session.account)
-    held.keep(community.presence.hide, session.account)
+    _appear(session, community, held)
     if hello.resume is not None:
         session.outlives()
     if motd := community.settings.server.motd:
@@ -75,8 +73,7 @@ async def _named(session: Session, community: Community, hello: Hello, held: Hol
                 await _go_on(session, community, hello.resume)
             # From here on whoever deletes the account finds the session; before, it is noticed.
             community.sessions[session.id] = session
-            held.keep(community.sessions.pop, session.id)
-            held.keep(_note_left, session, community)
+            held.keep(_gone, session, community)
             is_known = claim.seen == community.accounts.hour
             if not is_known or community.accounts.deletions != deletions:
                 await _note_seen(session, community)
@@ -95,9 +92,10 @@ async def _named(session: Session, community: Community, hello: Hello, held: Hol
         wanted, session.token = answer.text, ""
 
 
-def _note_left(session: Session, community: Community) -> None:
+def _gone(session: Session, community: Community) -> None:
     if not session.token:  # a token proves the name, whatever else does
         community.lapses.note(session.account)
+    del community.sessions[session.id]
 
 
 async def _go_on(session: Session, community: Community, resume: Resume) -> None:
@@ -267,11 +265,18 @@ def welcome(
     )
 
 
-def _deliver_mail(session: Session, community: Community, held: Holdings) -> None:
-    """Tell of mail as it comes, and take the read mark from what the client says it showed."""
-    following = community.mailboxes.follow(session.account, partial(_tell_of_mail, session))
-    held.keep(following.close)
-    session.seen = partial(community.mailboxes.saw, session.account)
+def _appear(session: Session, community: Community, held: Holdings) -> None:
+    """Be listed, hear of mail as it comes, and say what of it was shown."""
+    account = session.account
+    following = community.mailboxes.follow(account, partial(_tell_of_mail, session))
+    session.seen = partial(community.mailboxes.saw, account)
+    community.presence.show(account)
+    held.keep(_disappear, community, account, following)
+
+
+def _disappear(community: Community, account: Account, following: Following) -> None:
+    community.presence.hide(account)
+    following.close()
 
 
 def _tell_of_mail(session: Session, records: Sequence[Record]) -> None:
