@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tcpnet.proxy.port.connection import PortConnection
 from tests.origins import Exchange, origin
 from tests.unit.proxy.ports import Stand, echoing, said, standing
 
@@ -46,6 +47,24 @@ async def test_conditions_and_ranges_are_answered_from_the_store(
     assert answer.cached.startswith("tcpnet; hit")
     assert again.body == b"0123456789"
     assert len(site.heads) == 1
+
+
+async def test_a_loop_may_hand_over_what_can_be_changed(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the one of Windows does: every read is a bytearray there, or those after a pause."""
+    take = PortConnection.data_received
+    monkeypatch.setattr(
+        PortConnection, "data_received", lambda port, data: take(port, bytearray(data))
+    )
+    async with origin(PAGE) as site:
+        client = await stand.client()
+
+        first = await client.get(site.url())
+        again = await client.get(site.url())
+
+    assert first.body == again.body == b"0123456789"
+    assert again.cached.startswith("tcpnet; hit")
 
 
 async def test_a_head_is_answered_from_a_stored_get(stand: Stand) -> None:

@@ -81,7 +81,7 @@ class PortConnection(asyncio.Protocol):
             return  # read and thrown away: unread bytes would reset the connection
         if not self._inbox:
             self._began_at = self._heard_at
-            self._inbox = data
+            self._inbox = bytes(data)  # asyncio's loop on Windows may hand over a bytearray
         else:
             self._inbox += data
         self._work()
