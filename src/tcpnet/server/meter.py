@@ -35,7 +35,7 @@ class Meter:
             self._timer.cancel()
 
     def _show(self) -> None:
-        rate = self.done / (self._loop.time() - self._began)
+        rate = self.done / max(self._loop.time() - self._began, INTERVAL)
         if not self._session.is_away:  # each replaces the one before: none is worth keeping
             self._session.send(
                 Progress(
