@@ -158,7 +158,7 @@ async def test_the_write_ahead_log_stays_small(tmp_path: Path) -> None:
     sizes = []
     async with EmbeddedBroker.open(tmp_path) as broker:
         for number in range(150):
-            # Not with each: it begins anew at a write that meets no reader, after one that met none.
+            # Not with each: it begins anew at a write that meets no reader, after another such.
             reading = [] if number % 3 else [broker.history("den", limit=20)]
             await asyncio.gather(publish_all(broker, LARGE), *reading)
             sizes.append(size_of_log(tmp_path))
