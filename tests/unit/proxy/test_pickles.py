@@ -3,8 +3,10 @@
 import ast
 import os
 import pickle
+import sys
 import tracemalloc
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -342,6 +344,7 @@ def test_a_torn_append_loses_nothing(folder: Folder, size: int) -> None:
         assert edits.path.stat().st_size == edits.first_size
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows replaces no file that is open")
 def test_a_torn_end_is_not_cut_off_a_page_stored_meanwhile(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -383,6 +386,55 @@ def test_many_heads_are_folded_into_one(folder: Folder) -> None:
         assert path.stat().st_size == size <= first + 64 * 1024
 
     assert take(folder, identifier) == (an_entry(received_at=199.0), body)
+    assert files(folder.path) == [path]
+
+
+def test_heads_are_folded_with_the_older_file_closed(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing takes the place of an open file on Windows, not even of one's own."""
+    identifier = put(folder, an_entry(), b"body")
+    size = (folder.path / f"{identifier}.pickle").stat().st_size
+    opened_here: list[FileIO] = []
+    move = PartFile.move
+
+    class Noted(FileIO):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            opened_here.append(self)
+
+    def move_noting(part: PartFile, path: str) -> None:
+        assert opened_here
+        assert all(file.closed for file in opened_here)
+        move(part, path)
+
+    monkeypatch.setattr("tcpnet.proxy.store.folder.FileIO", Noted)
+    monkeypatch.setattr("tcpnet.proxy.store.folder._MAX_HEADS", 0)
+    monkeypatch.setattr(PartFile, "move", move_noting)
+
+    folder.freshen(identifier, size, an_entry(received_at=9.0))
+
+    assert take(folder, identifier) == (an_entry(received_at=9.0), b"body")
+
+
+def test_a_page_that_is_read_gets_its_newer_head_too(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where an open file keeps its name, the fold waits for the next head."""
+    identifier = put(folder, an_entry(), b"body")
+    path = folder.path / f"{identifier}.pickle"
+    size = path.stat().st_size
+
+    def refused(_part: PartFile, path: str) -> None:
+        raise PermissionError(13, "somebody reads it", path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tcpnet.proxy.store.folder._MAX_HEADS", 0)
+        patch.setattr(PartFile, "move", refused)
+        larger = folder.freshen(identifier, size, an_entry(received_at=9.0))
+
+    assert larger == path.stat().st_size > size
+    assert take(folder, identifier) == (an_entry(received_at=9.0), b"body")
     assert files(folder.path) == [path]
 
 

@@ -184,22 +184,27 @@ class Folder:
 
         A crash leaves a torn end, which is cut off at the next start. Raises DamagedPage, OSError.
         """
-        with FileIO(self._page(identifier), "r+b") as file:
+        page = self._page(identifier)
+        with FileIO(page, "r+b") as file:
             old = heads.read_head(
                 files.head_ending_at(file.fileno(), size, self._secret, identifier)
             )
             first = pickles.heads_offset(old.length)
             head = heads.write_head(entry, old.length, old.digest)
             sealed = head + heads.seal(self._secret, identifier, head)
-            if size + len(sealed) - first > _MAX_HEADS:
-                return self._rewrite(file, identifier, first, sealed)
-            file.seek(size)
+            if size + len(sealed) - first <= _MAX_HEADS:
+                return _append(file, size, sealed)
+            part = self.create(identifier)
             try:
-                files.write_all(file.fileno(), sealed)
-            except OSError:
-                file.truncate(size)
+                folded = part.copy(file, first, sealed)
+            except BaseException:
+                part.discard()
                 raise
-            return file.truncate()
+        # By now the old file is closed: on Windows it would keep its name.
+        if _takes_name(part, page):
+            return folded
+        with FileIO(page, "r+b") as file:
+            return _append(file, size, sealed)
 
     def note_use(self, identifier: str, used_at: float) -> None:
         """Note when a page was used (UTC seconds), for evictions after a restart."""
@@ -257,18 +262,31 @@ class Folder:
             if os.path.samestat(os.fstat(file.fileno()), torn):
                 file.truncate(end)
 
-    def _rewrite(self, source: FileIO, identifier: str, end: int, sealed: bytes) -> int:
-        part = self.create(identifier)
-        try:
-            size = part.copy(source, end, sealed)
-            part.move(self._page(identifier))
-        except BaseException:
-            part.discard()
-            raise
-        return size
-
     def _page(self, identifier: str) -> str:
         return f"{self._prefix}{identifier}.pickle"
+
+
+def _takes_name(part: PartFile, page: str) -> bool:
+    """Put a page in its older one's place; on Windows it cannot while somebody reads that."""
+    try:
+        part.move(page)
+    except PermissionError:
+        part.discard()
+        return False
+    except BaseException:
+        part.discard()
+        raise
+    return True
+
+
+def _append(file: FileIO, size: int, sealed: bytes) -> int:
+    file.seek(size)
+    try:
+        files.write_all(file.fileno(), sealed)
+    except OSError:
+        file.truncate(size)
+        raise
+    return file.truncate()
 
 
 def is_foreign(path: Path) -> bool:
