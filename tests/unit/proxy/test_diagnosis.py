@@ -13,6 +13,14 @@ from tcpnet.proxy.origin.diagnosis import of_head
 KEY = ConnectionKey("site.example", 443, True, True, None, None, None)
 
 
+class OfWindows(OSError):
+    """What asyncio raises there: the system's number, and no errno that says anything."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(errno.EINVAL, "x")
+        self.winerror = number
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [
@@ -22,6 +30,10 @@ KEY = ConnectionKey("site.example", 443, True, True, None, None, None)
         (OSError(errno.ETIMEDOUT, "x"), "did not answer"),
         (OSError(errno.ECONNRESET, "x"), "broke the connection off"),
         (ConnectionResetError(), "broke the connection off"),
+        (OfWindows(1225), "refused the connection"),
+        (OfWindows(121), "did not answer"),
+        (OfWindows(1231), "cannot be reached: the link may be down"),
+        (OfWindows(1232), "cannot be reached: the link may be down"),
         (OSError(errno.EADDRNOTAVAIL, "x"), "cannot be reached"),
         (OSError("Multiple exceptions: x, y"), "cannot be reached"),
     ],

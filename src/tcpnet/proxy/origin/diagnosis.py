@@ -53,6 +53,13 @@ _DIAL: Final = {
     errno.ENETUNREACH: "cannot be reached: the link may be down",
     errno.EHOSTUNREACH: "cannot be reached: the link may be down",
 }
+# asyncio on Windows gives the system's own numbers, for which Python knows no errno.
+_WINDOWS: Final = {
+    121: errno.ETIMEDOUT,
+    1225: errno.ECONNREFUSED,
+    1231: errno.ENETUNREACH,
+    1232: errno.EHOSTUNREACH,
+}
 
 
 def of_head(error: Exception, host: str) -> FetchError:
@@ -95,7 +102,8 @@ def of_dial(error: OSError, host: str) -> FetchError:
         case ConnectionResetError():
             return ConnectionFailed(host, "broke the connection off")
         case _:
-            return ConnectionFailed(host, _DIAL.get(error.errno or 0, "cannot be reached"))
+            number = _WINDOWS.get(getattr(error, "winerror", None) or 0, error.errno or 0)
+            return ConnectionFailed(host, _DIAL.get(number, "cannot be reached"))
 
 
 def _certificate(error: Exception) -> str:
