@@ -1,7 +1,7 @@
 """HTTP dates: the three formats of RFC 9110 §5.6.7 and nothing else, as UTC seconds."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
@@ -25,6 +25,7 @@ _FORMATS: Final = tuple(
     )
 )
 _LONGEST: Final = len("Wednesday, 06-Nov-94 08:49:37 GMT")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def http_date(text: str, now: float) -> float | None:
@@ -37,7 +38,7 @@ def http_date(text: str, now: float) -> float | None:
 
 def http_date_text(at: float) -> str:
     """Write UTC seconds as an IMF-fixdate, rounded down."""
-    then = datetime.fromtimestamp(int(at), UTC)
+    then = _EPOCH + timedelta(seconds=int(at))  # Windows' own clock ends with the year 3000
     day, month = _DAYS[then.weekday()], _MONTHS[then.month - 1]
     return f"{day}, {then.day:02} {month} {then.year:04} {then:%H:%M:%S} GMT"
 
