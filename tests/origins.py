@@ -9,8 +9,15 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+import pytest
+
 RESET = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 """SO_LINGER for a connection that ends with a reset."""
+
+RESETS = pytest.mark.skipif(
+    sys.platform == "win32", reason="asyncio's loop there says an orderly end before each reset"
+)
+"""For what only a reset shows."""
 
 
 class Exchange:

@@ -33,7 +33,7 @@ from tcpnet.proxy.origin.patience import Patience
 from tcpnet.proxy.origin.requests import Body
 from tcpnet.proxy.origin.resolver import Lookup, look_up
 from tcpnet.proxy.origin.routes import AddrInfo, local_addresses
-from tests.origins import Exchange, origin
+from tests.origins import RESETS, Exchange, origin
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 TLS = ssl.create_default_context()  # once: reading the system's certificates takes 20 ms
@@ -190,6 +190,7 @@ async def test_a_body_that_ends_early_is_no_body(
     assert (error.value.received, error.value.expected) == (received, expected)
 
 
+@RESETS
 @pytest.mark.parametrize(
     "framing", [b"", b"Content-Length: 10\r\n", b"Transfer-Encoding: chunked\r\n"]
 )
@@ -480,6 +481,7 @@ async def test_a_connection_that_ends_without_an_answer_is_said_to(said: bytes) 
     assert len(site.heads) == 1  # what may have taken effect is not sent again
 
 
+@RESETS
 async def test_a_connection_that_breaks_before_the_answer_is_said_to() -> None:
     """A reset is not an end."""
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from tcpnet.proxy.port.connection import PortConnection
-from tests.origins import Exchange, origin
+from tcpnet.proxy.port.hits import Hits
+from tests.origins import RESETS, Exchange, origin
+from tests.unit.net.memory import MemoryTransport, tick
 from tests.unit.proxy.ports import Stand, echoing, said, standing
 
 PAGE = said("200 OK", "Cache-Control: max-age=60", 'ETag: "1"', body=b"0123456789")
@@ -65,6 +67,23 @@ async def test_a_loop_may_hand_over_what_can_be_changed(
 
     assert first.body == again.body == b"0123456789"
     assert again.cached.startswith("tcpnet; hit")
+
+
+async def test_a_call_in_the_moment_of_the_end_is_ended_too(stand: Stand) -> None:
+    """A loop makes the protocol first, and tells it of its connection a turn later."""
+    service = stand.service
+    lost: list[PortConnection] = []
+    hits = Hits(stand.pages, stand.door, "hub", service.counters, service.clock)
+    port = PortConnection(service, hits, asyncio.create_task, lost.append)
+
+    port.finish()
+    port.abort()
+    transport = MemoryTransport(port)
+    await tick()
+
+    assert transport.aborted
+    assert lost == [port]
+    assert stand.door.inside == 0
 
 
 async def test_a_head_is_answered_from_a_stored_get(stand: Stand) -> None:
@@ -200,6 +219,7 @@ async def test_an_answer_that_breaks_off_is_seen_to(stand: Stand) -> None:
     assert came.endswith(b"5\r\nhello\r\n")
 
 
+@RESETS
 async def test_an_answer_of_unknown_length_that_breaks_off_resets_an_old_client(
     stand: Stand,
 ) -> None:
@@ -486,6 +506,7 @@ async def test_what_is_logged_names_neither_reader_nor_query(
     assert not [line for line in lines if "address" in line or "client" in line]
 
 
+@RESETS
 async def test_a_client_that_leaves_takes_its_fetch_along(stand: Stand) -> None:
     """Nobody waits for it: the thin link is for those who do."""
     left = asyncio.Event()

@@ -55,6 +55,7 @@ class PortConnection(asyncio.Protocol):
         self._began_at = 0.0
         self._stalled_at = 0.0
         self._closing_at = 0.0
+        self._is_made = False
         self._is_inside = False
         self._is_over = False
         self._is_tunnel = False
@@ -65,6 +66,10 @@ class PortConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let the client in, or say why not."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
+        self._is_made = True
+        if self._is_over:  # the port was closed between its call and now
+            self._transport.abort()
+            return
         self._transport.set_write_buffer_limits(high=_HIGH_WATER)
         self.caller = Caller(self._numeric("peername"), self._numeric("sockname"))
         self._service.counters.connections += 1
@@ -140,12 +145,13 @@ class PortConnection(asyncio.Protocol):
         self._is_over = True
         if self._is_tunnel and self._task is not None:
             self._task.cancel()  # it has no end that one could wait for
-        elif self._task is None and not self._closing_at:
+        elif self._is_made and self._task is None and not self._closing_at:
             self._transport.close()
 
     def abort(self) -> None:
         """End at once."""
-        self._transport.abort()
+        if self._is_made:
+            self._transport.abort()
 
     # What an exchange does with its client.
 
