@@ -79,7 +79,7 @@ class PortConnection(asyncio.Protocol):
         else:
             self._is_inside = True
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, data: bytes | bytearray) -> None:
         """Take what came."""
         self._heard_at = self._loop.time()
         if self._closing_at:
