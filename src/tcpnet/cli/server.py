@@ -228,16 +228,21 @@ def _collect_less() -> None:
 
 
 def _on_signals(stop: Callable[[], None]) -> None:
-    """Call `stop` in the loop at Ctrl-C and SIGTERM, also where loops take no handlers."""
+    """Call `stop` in the loop at Ctrl-C and SIGTERM; on Windows at Ctrl-Break too.
+
+    That is what one program can send another there.
+    """
     import asyncio
     import signal
 
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        try:
-            loop.add_signal_handler(number, stop)
-        except NotImplementedError:  # Windows
+    if sys.platform == "win32":
+        # asyncio's loop takes no handlers there, and winloop only the one of Ctrl-C.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGBREAK):
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
+    else:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop)
 
 
 def _announcement(addresses: Sequence[tuple[str, int]]) -> Iterator[str]:
