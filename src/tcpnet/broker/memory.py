@@ -55,7 +55,8 @@ class _Log:
         self._lines.append(record)
         if record.mid:
             self._seqs[record.sender, record.mid] = record.seq
-        self.trim(self.last - self.max_lines)
+        if len(self._lines) > self.max_lines:
+            self.trim(self.last - self.max_lines)
 
     def trim(self, upto: int) -> None:
         """Let the lines up to this seq go."""
@@ -93,8 +94,9 @@ class MemoryBroker(Broker):
     """Keeps everything in this process, for `--ephemeral` and for tests.
 
     A log keeps its newest `max_lines` lines and forgets older ones, their mids and whether
-    they were read; at `max_logs` logs a line for a new one is refused. What is requested in
-    one turn of the event loop, and in one look at the sockets more, is one batch.
+    they were read; at `max_logs` logs a line for a new one is refused. What is requested is
+    carried out at once. Whoever asked or follows hears of it with all that was requested in this
+    turn of the event loop, and in one look at the sockets more: that is one batch.
     """
 
     def __init__(
@@ -111,7 +113,7 @@ class MemoryBroker(Broker):
         self._logs: dict[str, _Log] = {}
         self._table = MemoryTable()
         self._followers = Followers()
-        self._queued: list[tuple[Callable[[], Any], Callable[[Any], None]]] = []
+        self._outcomes: list[tuple[Callable[[Any], None], Any]] = []
         self._fresh: list[Record] = []
 
     async def publish(self, log: str, sender: str, mid: str, body: str) -> int:
@@ -122,7 +124,11 @@ class MemoryBroker(Broker):
     def offer(self, log: str, sender: str, mid: str, body: str, done: Done) -> bool:
         """See `Broker.offer`; there is always room."""
         text_size(log, sender, mid, body)
-        self._queue(partial(self._append, log, sender, mid, body), done)
+        try:
+            outcome: int | BrokerError = self._append(log, sender, mid, body)
+        except BrokerError as error:
+            outcome = error
+        self._will_tell(done, outcome)
         return True
 
     def follow(self, log: str, deliver: Deliver) -> Following:
@@ -211,23 +217,22 @@ class MemoryBroker(Broker):
 
     async def _request(self, work: Callable[[], T]) -> T:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._queue(work, partial(_resolve, future))
+        self._will_tell(partial(_resolve, future), _outcome(work))
         return await future
 
-    def _queue(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
-        if not self._queued:
-            after_a_look(asyncio.get_running_loop(), self._commit)
-        self._queued.append((work, done))
+    def _will_tell(self, done: Callable[[Any], None], outcome: Any) -> None:
+        if not self._outcomes:
+            after_a_look(asyncio.get_running_loop(), self._tell)
+        self._outcomes.append((done, outcome))
 
-    def _commit(self) -> None:
-        batch, self._queued = self._queued, []
-        outcomes = [_outcome(work) for work, _ in batch]
+    def _tell(self) -> None:
+        batch, self._outcomes = self._outcomes, []
         fresh, self._fresh = self._fresh, []
         self._count(len(batch), len(fresh))
         try:
             self._followers.deliver(fresh)
         finally:
-            for (_, done), outcome in zip(batch, outcomes, strict=True):
+            for done, outcome in batch:
                 done(outcome)
 
     def _count(self, operations: int, records: int) -> None:
@@ -238,21 +243,19 @@ class MemoryBroker(Broker):
         counted.largest_batch = max(counted.largest_batch, operations)
 
     def _append(self, name: str, sender: str, mid: str, body: str) -> int:
-        log = self._log(name)
+        log = self._logs.get(name) or self._begun(name)
         if (seq := log.seq_of(sender, mid)) is not None:
             return seq
-        record = Record(name, log.end, sender, mid, body, self._clock())
+        record = Record(name, log.last + 1, sender, mid, body, self._clock())
         log.append(record)
         self._fresh.append(record)
         return record.seq
 
-    def _log(self, name: str) -> _Log:
-        found = self._logs.get(name)
-        if found is None:
-            if len(self._logs) >= self._max_logs:
-                raise BrokerError(f"not saved: the hub holds {self._max_logs} conversations")
-            found = self._logs[name] = _Log(self._max_lines)
-        return found
+    def _begun(self, name: str) -> _Log:
+        if len(self._logs) >= self._max_logs:
+            raise BrokerError(f"not saved: the hub holds {self._max_logs} conversations")
+        log = self._logs[name] = _Log(self._max_lines)
+        return log
 
 
 def _outcome(work: Callable[[], Any]) -> Any:

@@ -1,6 +1,6 @@
 """What happens in a room and everybody there is told."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -74,13 +74,13 @@ class Gone(Struct, frozen=True):
     lines: int
 
 
-class Line(Struct, frozen=True):
-    """What somebody said, durable."""
+class Said(Struct, frozen=True):
+    """Lines that were said, in order and durable."""
 
     room: str
-    record: Record
+    records: Sequence[Record]
 
 
-Event = Joined | Left | Away | Back | Handed | Closed | Ruled | Gone | Line
+Event = Joined | Left | Away | Back | Handed | Closed | Ruled | Gone | Said
 Render = Callable[[Event], bytes]
-"""Puts an event into the frame that everybody gets."""
+"""Puts an event into what everybody gets: one frame, or one for each line."""

@@ -22,9 +22,9 @@ from tcpnet.chat.events import (
     Handed,
     Joined,
     Left,
-    Line,
     Render,
     Ruled,
+    Said,
     Verb,
 )
 from tcpnet.chat.later import Later
@@ -185,7 +185,7 @@ class Rooms:
                 continue  # the member came back meanwhile, with a position of his own
             # What is stored a moment before everybody is told comes to the seat with everybody.
             page = [record for record in stored if record.seq <= room.last_seq]
-            frames = self._encoded(room, page)
+            frames = self._render(Said(room.id, page))
             gone = (page[0].seq if page else room.last_seq + 1) - seen - 1
             if gone:
                 frames = self._render(Gone(room.id, gone)) + frames
@@ -278,18 +278,13 @@ class Rooms:
 
     def _say(self, room: Room, records: Sequence[Record]) -> None:
         # Encoded once and joined once for the whole room, whoever sits in it.
-        frames = [self._render(Line(room.id, record)) for record in records]
-        whole = b"".join(frames)
+        whole = self._render(Said(room.id, records))
         if len(whole) <= _PIECE:
             room.push_lines(whole, records[0].seq, records[-1].seq)
             return
         for start in range(0, len(records), _PAGE):
             page = records[start : start + _PAGE]
-            lines = b"".join(frames[start : start + _PAGE])
-            room.push_lines(lines, page[0].seq, page[-1].seq)
-
-    def _encoded(self, room: Room, records: Sequence[Record]) -> bytes:
-        return b"".join(self._render(Line(room.id, record)) for record in records)
+            room.push_lines(self._render(Said(room.id, page)), page[0].seq, page[-1].seq)
 
     async def _end(self, room: Room, by: Account) -> None:
         await self.closed.note(room.deed.log, room.last_seq)

@@ -6,7 +6,9 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from types import TracebackType
-from typing import Any, BinaryIO, Final, NamedTuple, Protocol, Self
+from typing import Any, BinaryIO, Final, Protocol, Self
+
+from msgspec import Struct
 
 from tcpnet import text
 from tcpnet.chat import names
@@ -50,7 +52,7 @@ _BEFORE_ALL: Final = (Hello, items.Secure, Ping, Pong, Bye)
 """What may come first: signs of life lead nowhere, and whoever says bye goes again at once."""
 
 
-class Answer(NamedTuple):
+class Answer(Struct, frozen=True):
     """What the person typed, and the client's own id for it."""
 
     text: str
@@ -106,6 +108,7 @@ class Session:
         self.is_operator = False
         self.seen: Callable[[int], None] = _nobody
         self.positions: Mapping[str, int] = {}
+        self._loop = asyncio.get_running_loop()  # asked for at each line, it costs a system call
         self._attachment = Attachment(connection, grace)
         self._pace = pace
         self._idle: Bucket | None = None  # most people never need one
@@ -415,7 +418,7 @@ class Session:
         self._attachment.forget()
         self._error = self._error or error
         if self._cut is not None and not self._cut.expired():
-            self._cut.reschedule(asyncio.get_running_loop().time())
+            self._cut.reschedule(self._loop.time())
 
     def _back(self) -> None:
         self._returning = False
@@ -462,7 +465,7 @@ class Session:
     def _stop(self, request: int) -> None:
         stopping = self._stopping
         if stopping is not None and not stopping.expired() and self._request == request:
-            stopping.reschedule(asyncio.get_running_loop().time())
+            stopping.reschedule(self._loop.time())
 
     def _reply(self, reply: Reply) -> None:
         question = self._question
@@ -489,7 +492,7 @@ class Session:
             return False
         if attachment.away or not attachment.connection.takes_more:
             return False
-        if not self._pace.passes(asyncio.get_running_loop().time()):
+        if not self._pace.passes(self._loop.time()):
             return False
         return standing.hears(_answer(reply))
 
@@ -497,13 +500,12 @@ class Session:
         """Count an item that costs its sender nothing; who sends too many is read more slowly."""
         if self._idle is None:
             self._idle = Bucket(self._pace.rate * IDLE, self._pace.burst * IDLE)
-        loop = asyncio.get_running_loop()
-        if not (wait := self._idle.take(loop.time())):
+        if not (wait := self._idle.take(self._loop.time())):
             return
         self.connection.pause()  # also where the dialogue has read on meanwhile
         if not self._is_held_back:
             self._is_held_back = True
-            loop.call_later(wait, self._read_on)
+            self._loop.call_later(wait, self._read_on)
 
     def _read_on(self) -> None:
         self._is_held_back = False
@@ -538,18 +540,18 @@ class Session:
             self.tell(_TOO_FAST, kind="notice")
 
     async def _next(self) -> FromClient | None:
-        attachment, loop = self._attachment, asyncio.get_running_loop()
+        attachment = self._attachment
         # Without this a person who floods is cut off for not reading his own echo.
         if not attachment.takes_more:
             await attachment.drained()
-        if wait := self._pace.take(loop.time()):
+        if wait := self._pace.take(self._loop.time()):
             self._slow_down()
             await asyncio.sleep(wait)
         while self._behind or not self._waiting:
             if self._behind:
                 await self._catch_up()
                 continue
-            self._arrival = loop.create_future()
+            self._arrival = self._loop.create_future()
             await self._arrival
         item = self._waiting.pop(0)
         if attachment.connection.paused:

@@ -12,8 +12,8 @@ from tcpnet.chat.events import (
     Handed,
     Joined,
     Left,
-    Line,
     Ruled,
+    Said,
     Verb,
 )
 from tcpnet.protocol import codec
@@ -28,7 +28,9 @@ _RULINGS: Final[dict[Verb, str]] = {
 
 
 def encoded(event: Event) -> bytes:
-    """The frame that every member of the room gets."""
+    """The frame that every member of the room gets, or one for each line."""
+    if isinstance(event, Said):
+        return b"".join([codec.encode(line(event.room, record)) for record in event.records])
     return codec.encode(_print(event))
 
 
@@ -53,10 +55,8 @@ def place(room: str, here: int) -> str:
     return f"room {room} ({here})"
 
 
-def _print(event: Event) -> Print:
+def _print(event: Joined | Left | Away | Back | Handed | Closed | Ruled | Gone) -> Print:
     match event:
-        case Line(room, record):
-            return line(room, record)
         case Joined(room, name, here):
             return Print(
                 message=f"{name} joined",

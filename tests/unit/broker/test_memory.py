@@ -1,5 +1,7 @@
 """The broker without a disk: its bounds."""
 
+import asyncio
+
 import pytest
 
 from tcpnet.broker.memory import MemoryBroker
@@ -33,3 +35,18 @@ async def test_only_so_many_logs_are_kept() -> None:
     assert await broker.publish("a", "ann", "", "y") == 2
     await broker.delete_log("b")
     assert await broker.publish("c", "ann", "", "x") == 1
+
+
+async def test_a_line_offered_to_one_log_too_many_is_refused_with_its_batch() -> None:
+    """Its speaker hears of it after the others were delivered, and nobody else does."""
+    broker, heard = MemoryBroker(max_logs=1), list[object]()
+    told = asyncio.get_running_loop().create_future()
+    broker.follow("a", lambda records: heard.append([record.body for record in records]))
+    broker.follow("b", heard.append)
+
+    assert broker.offer("a", "ann", "", "x", heard.append)
+    assert broker.offer("b", "ann", "", "y", told.set_result)
+    assert heard == []
+
+    assert isinstance(await told, BrokerError)
+    assert heard == [["x"], 1]

@@ -9,7 +9,7 @@ import pytest
 from tcpnet.broker.base import Record
 from tcpnet.broker.memory import MemoryBroker
 from tcpnet.chat.accounts import Account
-from tcpnet.chat.events import Away, Back, Closed, Event, Gone, Handed, Joined, Left, Line, Ruled
+from tcpnet.chat.events import Away, Back, Closed, Event, Gone, Handed, Joined, Left, Ruled, Said
 from tcpnet.chat.later import Later
 from tcpnet.chat.room import Room, Seat
 from tcpnet.chat.rooms import MAX_RULED, Rooms
@@ -25,8 +25,8 @@ CAT = Account(name="Cat", id=10_003, key="cat")
 def worded(event: Event) -> bytes:
     """An event in a word."""
     match event:
-        case Line(_, record):
-            return f"{record.sender}:{record.body}\n".encode()
+        case Said(_, records):
+            return "".join(f"{record.sender}:{record.body}\n" for record in records).encode()
         case Joined(_, name, here) | Left(_, name, here):
             return f"{type(event).__name__} {name} {here}\n".encode()
         case Gone(_, lines):

@@ -200,7 +200,7 @@ async def _heard(session: Session, community: Community, room: Room, answer: Ans
     """Take one line of a member; whether he leaves with it."""
     if (leaves := await moderation.obeyed(session, community, room, answer)) is not None:
         return leaves
-    answer = answer._replace(text=moderation.said(answer.text))
+    answer = Answer(moderation.said(answer.text), answer.mid)
     bare = _BARE.fullmatch(answer.text)
     if room.is_owner(session.account):
         return await _from_owner(session, community, room, answer, bare)
