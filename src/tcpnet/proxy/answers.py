@@ -1,9 +1,10 @@
 """What an asker of the proxy gets: a head, where it came from, and a body that streams."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from enum import Enum
 from typing import Self
+
+from msgspec import Struct
 
 from tcpnet.proxy.entry import Fields
 
@@ -18,8 +19,7 @@ class Source(Enum):
     STALE = "the cache, past its lifetime"
 
 
-@dataclass(slots=True, eq=False)
-class Answer:
+class Answer(Struct, eq=False):
     """A response; iterate it for the chunks of its body. Raises FetchError while it does.
 
     `length` counts the bytes that the body will have, None if nobody knows; `received` those

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from functools import lru_cache
 from typing import Final
 
 from tcpnet.proxy.entry import Fields
@@ -45,35 +44,48 @@ _END_TO_END: Final = frozenset(
 )
 
 
-# A head is asked for a dozen fields, one after the other, while it is passed on. Some 2 KiB each.
-@lru_cache(maxsize=128)
-def _lines(fields: Fields) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
+_MAX_SPLIT: Final = 256
+"""Heads that are remembered by what they say: some 2 KiB each."""
+
+# A head is asked for a dozen fields, one after the other, while it is passed on. Found by which
+# object it is: to compare it with an equal one would take longer than the question.
+_split: dict[int, tuple[Fields, dict[str, tuple[str, ...]]]] = {}
+
+
+def lines(fields: Fields) -> dict[str, tuple[str, ...]]:
+    """Map each lower-case name to the values of its lines, in order; not to be changed."""
+    found = _split.get(id(fields))
+    if found is not None:
+        return found[1]
+    split: dict[str, tuple[str, ...]] = {}
     for name, value in fields:
         key = name.lower()
-        found[key] = (*found[key], value) if key in found else (value,)
-    return found
+        split[key] = (*split[key], value) if key in split else (value,)
+    if len(_split) >= _MAX_SPLIT:
+        _split.clear()  # at once: threads ask too
+    _split[id(fields)] = fields, split  # with the head itself, or another could get its number
+    return split
 
 
-def values(fields: Fields, name: str) -> list[str]:
+def values(fields: Fields, name: str) -> tuple[str, ...]:
     """Return the value of each line called `name` (lower case), in order."""
-    return list(_lines(fields).get(name, ()))
+    return lines(fields).get(name, ())
 
 
 def combined(fields: Fields, name: str) -> str | None:
     """Join the lines called `name` (lower case) with commas; None without one (RFC 9110 §5.2)."""
-    lines = _lines(fields).get(name)
-    return ", ".join(lines) if lines else None
+    found = lines(fields).get(name)
+    return ", ".join(found) if found else None
 
 
 def has(fields: Fields, name: str) -> bool:
     """Tell whether a line is called `name` (lower case)."""
-    return name in _lines(fields)
+    return name in lines(fields)
 
 
 def without(fields: Fields, names: AbstractSet[str]) -> Fields:
     """Return the fields less those whose lower-case name is among `names`."""
-    if _lines(fields).keys().isdisjoint(names):
+    if names.isdisjoint(lines(fields)):
         return fields
     return tuple([pair for pair in fields if pair[0].lower() not in names])
 
@@ -85,7 +97,7 @@ def replaced(fields: Fields, name: str, value: str) -> Fields:
 
 def index(fields: Fields) -> dict[str, str]:
     """Map each lower-case name to its combined value."""
-    return {name: ", ".join(lines) for name, lines in _lines(fields).items()}
+    return {name: ", ".join(found) for name, found in lines(fields).items()}
 
 
 def members(value: str) -> Iterator[str]:
@@ -114,10 +126,10 @@ def members(value: str) -> Iterator[str]:
 
 def tokens(fields: Fields, name: str) -> frozenset[str]:
     """Return the members of a list of tokens, in lower case."""
-    lines = values(fields, name)
-    if not lines:
+    found = lines(fields).get(name)
+    if not found:
         return frozenset()
-    return frozenset(member.lower() for line in lines for member in members(line))
+    return frozenset(member.lower() for line in found for member in members(line))
 
 
 def end_to_end(fields: Fields) -> Fields:

@@ -105,8 +105,8 @@ def test_rfc_9110_14_a_range_is_cut_from_the_stored_page(
     start, stop = expected
     assert (part.status, part.reason) == (206, "Partial Content")
     assert (part.start, part.stop) == expected
-    assert values(part.fields, "content-range") == [f"bytes {start}-{stop - 1}/10"]
-    assert values(part.fields, "content-length") == [str(stop - start)]
+    assert values(part.fields, "content-range") == (f"bytes {start}-{stop - 1}/10",)
+    assert values(part.fields, "content-length") == (str(stop - start),)
     assert combined(part.fields, "etag") == '"a"'
 
 
@@ -190,15 +190,15 @@ def test_rfc_9110_13_2_2_conditions_come_before_ranges() -> None:
 
 
 @pytest.mark.parametrize(
-    ("age", "expected"), [(0.0, ["0"]), (7.9, ["7"]), (2.0**31, ["2147483648"]), (None, ["50"])]
+    ("age", "expected"), [(0.0, "0"), (7.9, "7"), (2.0**31, "2147483648"), (None, "50")]
 )
 def test_rfc_9111_5_1_age_is_generated_in_place_of_the_received_one(
-    age: float | None, expected: list[str]
+    age: float | None, expected: str
 ) -> None:
     """In whole seconds; after a validation it is what the origin sent."""
     part = portion(ask(), keep("Age: 50"), 10, age)
 
-    assert values(part.fields, "age") == expected
+    assert values(part.fields, "age") == (expected,)
 
 
 @given(st.text(alphabet="bytes=0123456789-, ", max_size=20), st.integers(0, 50))

@@ -38,9 +38,11 @@ class RequestHead(Struct, frozen=True, eq=False):
     @property
     def keeps_alive(self) -> bool:
         """Whether the client wants to use the connection again."""
-        options = self.asked.get("connection", "")
-        # Not a standard field, but what programs from before HTTP/1.1 say to proxies.
-        options = f"{options},{self.asked.get('proxy-connection', '')}".lower()
+        asked = self.asked
+        if "connection" not in asked and "proxy-connection" not in asked:
+            return self.is_1_1
+        # The second is no standard, but what programs from before HTTP/1.1 say to proxies.
+        options = f"{asked.get('connection', '')},{asked.get('proxy-connection', '')}".lower()
         return "close" not in options if self.is_1_1 else "keep-alive" in options
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from msgspec import Struct
+
 from tcpnet.proxy.entry import Entry, Fields
 from tcpnet.proxy.fields import combined, values, without
 from tcpnet.proxy.rules.dates import http_date
@@ -32,8 +34,7 @@ RFC_9111: Final = Rules()
 """No targeted field, 10 % and at most a day."""
 
 
-@dataclass(frozen=True, slots=True)
-class Controls:
+class Controls(Struct, frozen=True):
     """The directives that apply to a response, and its Expires unless they displace it."""
 
     said: Directives
@@ -77,8 +78,7 @@ def controls(fields: Fields, rules: Rules = RFC_9111) -> Controls:
     return Controls(said, expires[0].strip(" \t") if expires else None)
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """What the fields of one stored response mean for its use; times in seconds."""
 
     date: float

@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
@@ -23,8 +22,7 @@ _HELD_OVERHEAD: Final = 3072
 _IDLE_SHIFT: Final = 1
 
 
-@dataclass(eq=False, slots=True)
-class Page:
+class Page(Struct, eq=False):
     """A stored response as the index knows it.
 
     `identifier` names its file, `length` counts the body's bytes and `size` the file's. Times are

@@ -5,17 +5,17 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any, TypeVar, cast
+
+from msgspec import Struct
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 
-@dataclass(slots=True, eq=False)
-class _Change:
+class _Change(Struct, eq=False):
     """A call, and what came of it; without `asked` nobody waits for it."""
 
     call: Callable[..., Any]
