@@ -37,6 +37,11 @@ def open_to_read(path: str) -> int:
     return os.open(path, _READ_FLAGS)
 
 
+def create(path: str) -> int:
+    """Make a file that is not there yet; return its descriptor. Raises OSError."""
+    return os.open(path, _CREATE_FLAGS, 0o600)
+
+
 if sys.platform == "linux":
 
     def read_now(path: str, room: memoryview) -> Version | None:
@@ -268,7 +273,7 @@ class PartFile:
         if self._discarded:
             raise FileNotFoundError(errno.ENOENT, "it was given up meanwhile")
         if self._file is None:
-            self._file = os.open(self._path, _CREATE_FLAGS, 0o600)
+            self._file = create(self._path)
             self._exists = True
         write_all(self._file, data)
         self._size += len(data)

@@ -33,6 +33,12 @@ _PAGE_NAME: Final = re.compile(r"([0-9a-f]{32})\.pickle")
 _PART_NAME: Final = re.compile(r"[0-9a-f]{32}\.\d+-\d+\.part")
 # Bytes of heads that freshening may append before they are folded into one.
 _MAX_HEADS: Final = 64 * 1024
+AT_ONCE: Final = 4096
+"""Bytes of a file that is written under its own name: a page of the system's memory at most.
+
+One write takes all of them or none, even if the hub is killed. What it may leave is empty.
+"""
+
 # Small files that need no second look at their digests: some 3 KiB of memory each.
 _MAX_KNOWN: Final = 2048
 
@@ -54,9 +60,9 @@ class _Known:
 class Folder:
     """The files of one cache folder. Only names of our own making are opened or removed.
 
-    Every method but `create` may block. `claim` and `sweep` come first; `put`, `finish`, `move`,
-    `freshen` and `remove` change what a name stands for and must run one at a time, in the order
-    in which they were decided.
+    Every method but `create` and `packed` may block. `claim` and `sweep` come first; `put_at_once`,
+    `put`, `finish`, `move`, `freshen` and `remove` change what a name stands for and must run one
+    at a time, in the order in which they were decided.
     """
 
     def __init__(self, path: Path, secret: bytes) -> None:
@@ -64,6 +70,7 @@ class Folder:
         self._secret = secret
         self._prefix = f"{path}{os.sep}"
         self._parts = itertools.count()
+        self._written: list[int] = []
         self._stuck: set[str] = set()
         self._known: dict[str, _Known] = {}
         # For one glance at a time: what it finds is copied out of it.
@@ -96,7 +103,11 @@ class Folder:
                 if not entry.is_file(follow_symlinks=False):
                     continue
                 if match := _PAGE_NAME.fullmatch(entry.name):
-                    found.append((entry.stat(follow_symlinks=False).st_mtime, match[1]))
+                    stat = entry.stat(follow_symlinks=False)
+                    if stat.st_size:
+                        found.append((stat.st_mtime, match[1]))
+                    else:
+                        Path(entry.path).unlink(missing_ok=True)
                 elif _PART_NAME.fullmatch(entry.name):
                     Path(entry.path).unlink(missing_ok=True)
         found.sort(reverse=True)
@@ -156,6 +167,43 @@ class Folder:
         size = part.finish(rest, entry, length, self._secret)
         self.move(part)
         return size
+
+    def packed(self, identifier: str, body: bytes, entry: Entry) -> bytes | None:
+        """Return the file of a page that `put_at_once` may take, else None. Never blocks.
+
+        Raises DamagedPage.
+        """
+        if len(body) >= AT_ONCE:
+            return None
+        data = pickles.pack(entry, body, self._secret, identifier)
+        return data if len(data) <= AT_ONCE else None
+
+    def put_at_once(self, identifier: str, data: bytes) -> bool:
+        """Write a page of at most AT_ONCE bytes; False if it takes the place of another.
+
+        It stays open until `close_written`. Raises OSError.
+        """
+        path = self._page(identifier)
+        try:
+            file = files.create(path)
+        except FileExistsError:
+            return False
+        self._written.append(file)
+        try:
+            files.write_all(file, data)
+        except OSError:
+            Path(path).unlink()
+            raise
+        return True
+
+    def close_written(self) -> None:
+        """Close what was put at once, at one go: each call is a wait for who runs Python."""
+        written, self._written = sorted(self._written), []
+        while written:
+            first = last = written.pop(0)
+            while written and written[0] == last + 1:
+                last = written.pop(0)
+            os.closerange(first, last + 1)
 
     def put(self, part: PartFile, body: bytes, entry: Entry) -> int:
         """Write a page of which all is there, and try to name it; return its size.

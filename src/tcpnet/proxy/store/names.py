@@ -51,10 +51,11 @@ class Names:
     """Makes changes in the order in which they were asked for, all that wait at each visit.
 
     A visit to a thread costs as much as writing a small page does: while one lasts, what comes
-    for the next gathers.
+    for the next gathers. `after` is called in the thread at the end of each visit.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, after: Callable[[], object] = int) -> None:
+        self._after = after
         # A bare queue: an executor's own futures and locks would double the price of a visit.
         self._visits: SimpleQueue[_Visit | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -99,6 +100,7 @@ class Names:
             loop, changes = visit
             for change in changes:
                 change.make()
+            self._after()
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(self._made, changes)
 

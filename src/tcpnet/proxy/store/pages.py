@@ -49,8 +49,8 @@ class PageStore:
         self.folder = folder
         self.limits = limits or Limits()
         self._threads = ThreadPoolExecutor(_THREADS, "pages")
-        self._names = Names()
         self._folder = Folder(folder, secret)
+        self._names = Names(self._folder.close_written)
         self._lock = FolderLock(folder, "cache folder")
         self._shelf = Shelf(self._folder, self._names, self.limits)
         self._allowance = Allowance(self.limits.arriving)
@@ -134,7 +134,11 @@ class PageStore:
 
     async def put(self, entry: Entry, body: bytes) -> Page:
         """Store a response of which all has come. Raises DamagedPage and OSError."""
-        part = self._folder.create(heads.identify(entry.url, entry.vary))
+        identifier = heads.identify(entry.url, entry.vary)
+        data = self._folder.packed(identifier, body, entry) if self._shelf.is_settled else None
+        if data is not None and await self._names.do(self._folder.put_at_once, identifier, data):
+            return self._add(entry, identifier, len(body), len(data), body)
+        part = self._folder.create(identifier)
         try:
             size = await self._names.do(self._folder.put, part, body, entry)
             if not part.is_named:

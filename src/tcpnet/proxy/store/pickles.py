@@ -99,6 +99,13 @@ def closing(
     return b"".join((END_OF_BODY, joined, head, heads.seal(secret, identifier, head)))
 
 
+def pack(entry: Entry, body: bytes, secret: bytes, identifier: str) -> bytes:
+    """Return the whole file of a page of one chunk at most. Raises DamagedPage."""
+    record = bytes_record(body) if body else b""
+    digests = [digest(record)] if body else []
+    return record + closing(digests, entry, len(body), secret, identifier)
+
+
 def unpack(data: bytes, secret: bytes, identifier: str) -> tuple[Entry, bytes]:
     """Return head and body of a whole file, all of it checked. Raises DamagedPage."""
     head, entry = heads.read_entry(heads.unseal(secret, identifier, data))

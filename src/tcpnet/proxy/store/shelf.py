@@ -157,6 +157,11 @@ class Shelf:
         self._removed = None
 
     @property
+    def is_settled(self) -> bool:
+        """Whether every page of an earlier run was recalled: nobody looks at files unasked."""
+        return self._removed is None
+
+    @property
     def is_over_budget(self) -> bool:
         """Whether there are too many pages, or too many bytes of them."""
         return len(self.index) > self.limits.pages or self.index.size > self.limits.disk
