@@ -1,6 +1,7 @@
 """Addresses of pages: one spelling for each, so that one page is kept under one address."""
 
 import re
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -35,7 +36,9 @@ def normalised(url: str) -> str:
         raise UserError("an address looks like https://host/path, without blanks")
     scheme = found["scheme"].lower()
     site = f"{scheme}://{_authority(scheme, found['authority'])}"
-    target = quote((found["path"] or "/") + (found["query"] or ""), safe=_VISIBLE)
+    target = (found["path"] or "/") + (found["query"] or "")
+    if not target.isascii():
+        target = quote(target, safe=_VISIBLE)
     if len(site) + len(target) > MAX_URL:
         raise UserError(f"the address is longer than {MAX_URL} bytes")
     return site + target
@@ -56,6 +59,8 @@ def resolved(base: str, reference: str) -> str | None:
         return None
 
 
+# Only what passes is remembered: a few pages are asked of each site at least.
+@lru_cache(maxsize=256)
 def _authority(scheme: str, text: str) -> str:
     found = _AUTHORITY.fullmatch(text)
     if "@" in text:

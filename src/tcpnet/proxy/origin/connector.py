@@ -15,6 +15,7 @@ from tcpnet.proxy.origin.patience import running
 if TYPE_CHECKING:
     import asyncio
     import ssl
+    from collections.abc import Awaitable
 
     from aiohttp.tracing import Trace
 
@@ -64,9 +65,9 @@ class Connector(aiohttp.TCPConnector):
                 del self._sites[next(iter(self._sites))]
         return found
 
-    async def dial(self, site: "Site") -> Connection:
+    def dial(self, site: "Site") -> "Awaitable[Connection]":
         """Return a connection to a site from the pool, or a new one."""
-        return await self.connect(site, [], _NO_TIMEOUT)
+        return self.connect(site, [], _NO_TIMEOUT)
 
     # Where aiohttp names a parameter `timeout`, so must we.
     async def _create_connection(

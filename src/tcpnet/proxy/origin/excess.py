@@ -31,7 +31,7 @@ class AnswerAlone:
             head, data = (data, b"") if end < len(_END) else (data[:end], data[end:])
             found, upgraded, tail = self._parser.feed_data(head)
             messages += found
-            if any(_is_last(message) for message, _ in found):
+            if found and _is_last(found[-1][0]):
                 self._wire._parser = self._parser
                 return self._followed(messages, upgraded, tail, data)
             if not data:
