@@ -4,6 +4,7 @@ import itertools
 import logging
 import os
 import re
+import time
 import zlib
 from collections.abc import Iterable
 from contextlib import suppress
@@ -41,20 +42,24 @@ One write takes all of them or none, even if the hub is killed. What it may leav
 
 # Small files that need no second look at their digests: some 3 KiB of memory each.
 _MAX_KNOWN: Final = 2048
+TRUSTED: Final = 10.0
+"""Seconds for which a small file that was right is not summed up again, a third of its sending."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Known:
     """A small file whose digests were right, and what tells that it is still the same.
 
-    Nobody writes to it without changing its `version`; that the disk gives other bytes than it
-    was given shows in `check`, which takes a fourth of the time of the digests.
+    Nobody writes to it without changing its `version`. That the disk gives other bytes than it
+    was given shows in `check`, which takes a fourth of the time of the digests: until `good_until`
+    (monotonic seconds) what the system has in memory is what it was.
     """
 
     version: files.Version
     check: int
     entry: Entry
     length: int
+    good_until: float
 
 
 class Folder:
@@ -141,11 +146,16 @@ class Folder:
         version = files.read_now(self._page(identifier), data)
         if version is None:
             return None
-        known, check = self._known.get(identifier), zlib.crc32(data)
-        if known is not None and (known.version, known.check) == (version, check):
-            return known.entry, pickles.body(data, known.length)
+        known, now = self._known.get(identifier), time.monotonic()
+        if known is not None and known.version == version:
+            if now < known.good_until:
+                return known.entry, pickles.body(data, known.length)
+            if zlib.crc32(data) == known.check:
+                known.good_until = now + TRUSTED
+                return known.entry, pickles.body(data, known.length)
         entry, body = pickles.unpack(bytes(data), self._secret, identifier)
-        self._known[identifier] = _Known(version, check, entry, len(body))
+        check = zlib.crc32(data)
+        self._known[identifier] = _Known(version, check, entry, len(body), now + TRUSTED)
         if len(self._known) > _MAX_KNOWN:
             del self._known[next(iter(self._known))]
         return entry, body
