@@ -184,6 +184,7 @@ async def test_a_body_that_ends_early_is_no_body(
 ) -> None:
     """What was framed and did not come to its end raises, after what did come."""
     async with origin(said) as site, local() as fetcher, fetcher.send("GET", site.url()) as reply:
+        assert reply.whole() is None
         with pytest.raises(EndedEarly, match="ended early") as error:
             await body(reply)
 
@@ -205,6 +206,24 @@ async def test_a_connection_that_breaks_is_no_end_of_a_body(framing: bytes) -> N
     async with origin(answer) as site, local() as fetcher:
         with pytest.raises(EndedEarly):
             await fetch(fetcher, site.url(), "POST", (), b"x")
+
+
+@pytest.mark.parametrize(
+    ("said", "sent"),
+    [
+        (OK, b"ok"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b""),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", b"ok"),
+    ],
+)
+async def test_a_body_that_came_with_its_head_is_there_at_once(said: bytes, sent: bytes) -> None:
+    """All of it, counted, and nothing is left to be read."""
+    async with origin(said) as site, local() as fetcher, fetcher.send("GET", site.url()) as reply:
+        whole = reply.whole()
+        rest = await body(reply)
+
+    assert (whole, rest, reply.received) == (sent, b"", len(sent))
 
 
 async def test_a_body_that_has_come_is_whole_though_its_connection_breaks() -> None:
