@@ -21,15 +21,26 @@ Query = Callable[[Connection], Any]
 _MAX_INTEGER: Final = 2**63 - 1
 
 _BETWEEN: Final = """
-    SELECT name, seq, sender, mid, body, at FROM logs JOIN records ON log = id
-    WHERE name = ? AND seq > max(?, gone) AND seq < ? ORDER BY seq {} LIMIT ?
+    SELECT ?1, seq, sender, mid, body, at FROM lines
+    WHERE log = (SELECT id FROM logs WHERE name = ?1)
+        AND seq > max(?2, (SELECT gone FROM logs WHERE name = ?1)) AND seq < ?3
+    ORDER BY seq {} LIMIT ?4
 """
 _FORWARD: Final = _BETWEEN.format("ASC")
 _BACKWARD: Final = _BETWEEN.format("DESC")
 
 _UNREAD: Final = """
-    SELECT name, seq, sender, mid, body, at FROM logs JOIN records ON log = id
-    WHERE name = ? AND seq > max(read, gone) ORDER BY seq LIMIT ?
+    SELECT ?1, seq, sender, mid, body, at FROM lines
+    WHERE log = (SELECT id FROM logs WHERE name = ?1)
+        AND seq > (SELECT max(read, gone) FROM logs WHERE name = ?1)
+    ORDER BY seq LIMIT ?2
+"""
+
+# Two counts: of the view it would be found by reading all of it.
+_UNREAD_COUNT: Final = """
+    SELECT (SELECT count(*) FROM records WHERE log = id AND seq > max(read, gone))
+        + (SELECT count(*) FROM journal WHERE log = id AND seq > max(read, gone))
+    FROM logs WHERE name = ?
 """
 
 
@@ -96,12 +107,8 @@ def unread(connection: Connection, log: str, limit: int) -> list[Record]:
 
 def unread_count(connection: Connection, log: str) -> int:
     """Return how many lines are behind the read mark."""
-    row = connection.execute(
-        "SELECT count(*) FROM logs JOIN records ON log = id"
-        " WHERE name = ? AND seq > max(read, gone)",
-        (log,),
-    ).fetchone()
-    return int(row[0])
+    row = connection.execute(_UNREAD_COUNT, (log,)).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def get(connection: Connection, kind: str, key: str) -> Stored | None:

@@ -60,10 +60,32 @@ _TRIMMED: Final = (
 # version 2 would take it for is out of date.
 _ENDLESS: Final[tuple[str, ...]] = ()
 
-STEPS: Final = (_FIRST, _TRIMMED, _ENDLESS)
+_JOURNAL: Final = (
+    # No index, and nothing of a log beside the rest of it: what comes at once lies side by side.
+    """CREATE TABLE journal (
+        arrival INTEGER PRIMARY KEY,
+        log INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        sender TEXT NOT NULL,
+        mid TEXT NOT NULL,
+        body TEXT NOT NULL,
+        at REAL NOT NULL
+    )""",
+    # A line is in one of the two; those of a log that are in the journal are its last.
+    """CREATE VIEW lines AS
+        SELECT log, seq, sender, mid, body, at FROM records
+        UNION ALL SELECT log, seq, sender, mid, body, at FROM journal""",
+)
+
+STEPS: Final = (_FIRST, _TRIMMED, _ENDLESS, _JOURNAL)
 """Step n leads from version n to n + 1. Steps that were released are never changed."""
 
-END: Final = "max(last, (SELECT coalesce(max(seq), 0) FROM records WHERE log = id))"
+# Two maxima: of the view it would be found by reading all of it.
+END: Final = """max(
+    last,
+    (SELECT coalesce(max(seq), 0) FROM records WHERE log = id),
+    (SELECT coalesce(max(seq), 0) FROM journal WHERE log = id)
+)"""
 """The last seq of a row of `logs`. Not a column: it would cost a line a page more."""
 
 _SETTINGS: Final = (

@@ -9,17 +9,13 @@ from msgspec import Struct
 
 from tcpnet.broker.base import Conflict, Record
 from tcpnet.broker.connection import Connection
+from tcpnet.broker.journal import Journal
 from tcpnet.broker.schema import END
 
 # Logs whose last seq is remembered between batches; beyond, they are looked up anew.
 _MAX_REMEMBERED: Final = 10_000
 
 _MAX_INTEGER: Final = 2**63 - 1
-
-_INSERT: Final = """
-    INSERT INTO records (log, seq, sender, mid, body, at) VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT (mid, log, sender) WHERE mid <> '' DO NOTHING
-"""
 
 # Logs that were deleted or trimmed and still have lines: how to find one with the last line that
 # goes, and what is done when all have gone.
@@ -57,6 +53,7 @@ class Store:
         self._connection = connection
         self._logs: dict[str, _Log] = {}
         self._revision: int | None = None
+        self.journal = Journal(connection)
         self.has_waste = True
         """Whether lines that nobody sees any more may be waiting for `sweep`."""
 
@@ -64,6 +61,7 @@ class Store:
         """Forget what is remembered of the tables: the transaction was undone."""
         self._logs.clear()
         self._revision = None
+        self.journal.forget()
 
     def append(self, drafts: Sequence[Draft]) -> tuple[list[int], list[Record]]:
         """Add lines; return the seq of each, and those that were not there before."""
@@ -73,19 +71,20 @@ class Store:
         fresh: list[Record] = []
         for draft in drafts:
             log = self._log(draft.log)
-            record = Record(draft.log, log.last + 1, draft.sender, draft.mid, draft.body, draft.at)
-            if self._insert(log, record):
-                log.last = record.seq
+            seq = self.journal.seq_of(log.id, draft.sender, draft.mid)
+            if seq is None:
+                seq = log.last = log.last + 1
+                record = Record(draft.log, seq, draft.sender, draft.mid, draft.body, draft.at)
+                self.journal.add(log.id, record)
                 fresh.append(record)
-                seqs.append(record.seq)
-            else:
-                seqs.append(self._seq_of(log, draft))
+            seqs.append(seq)
+        self.journal.write()
         return seqs, fresh
 
     def holds(self, record: Record) -> bool:
         """Whether exactly this line is stored."""
         found = self._connection.execute(
-            "SELECT sender, mid, body, at FROM records"
+            "SELECT sender, mid, body, at FROM lines"
             " WHERE log = (SELECT id FROM logs WHERE name = ?) AND seq = ?",
             (record.log, record.seq),
         ).fetchone()
@@ -118,6 +117,7 @@ class Store:
         for untidy, tidied in _WASTE:
             if found := self._connection.execute(untidy).fetchone():
                 log, last = found
+                self.journal.drop(log, last)
                 if self._swept(log, last, limit) < limit:
                     self._connection.execute(tidied, (log,))
                 return
@@ -198,17 +198,3 @@ class Store:
             ).fetchone()
             found = self._logs[name] = _Log(*row)
         return found
-
-    def _insert(self, log: _Log, record: Record) -> bool:
-        inserted = self._connection.execute(
-            _INSERT,
-            (log.id, record.seq, record.sender, record.mid, record.body, record.at),
-        )
-        return inserted.rowcount > 0
-
-    def _seq_of(self, log: _Log, draft: Draft) -> int:
-        found = self._connection.execute(
-            "SELECT seq FROM records WHERE log = ? AND sender = ? AND mid = ? AND mid <> ''",
-            (log.id, draft.sender, draft.mid),
-        ).fetchone()
-        return int(found[0])

@@ -55,6 +55,7 @@ class Writer:
         """Open the store; raise `ConfigError` if it cannot be used."""
         self._connection = open_store(self._connect, self._path)
         self._store = Store(self._connection)
+        self._empty_journal()
 
     def perform(self, works: Sequence[Change]) -> Batch:
         """Make all changes durable, or say of each why not."""
@@ -70,19 +71,44 @@ class Writer:
         return Batch(outcomes, fresh, perf_counter() - started)
 
     def tidy(self) -> bool:
-        """Remove some lines that nobody sees any more; return whether there may be others."""
-        if not self._store.has_waste:
-            return False
+        """Move some lines out of the journal, or remove some that nobody sees any more.
+
+        Return whether there may be others.
+        """
         try:
-            self._transact(self._sweep)
+            if self._store.journal.is_due():
+                self._move()
+            elif self._store.has_waste:
+                self._transact(self._sweep)
+            return self._store.has_waste or self._store.journal.is_due()
         except sqlite3.Error as error:
             self._failed(error)
             return False
-        return self._store.has_waste
 
     def close(self) -> None:
         """Close the store; the last one to close it writes the log back into the file."""
+        self._empty_journal()
         self._connection.close()
+
+    def _empty_journal(self) -> None:
+        """Move all lines where they belong, so that a store at rest is nothing but its tables."""
+        try:
+            while len(self._store.journal):
+                self._move()
+        except sqlite3.Error as error:
+            # They are as safe and as readable where they are.
+            log.warning("lines stay in the journal", extra={"reason": str(error)})
+
+    def _move(self) -> None:
+        try:
+            self._transact(self._moved)
+        except sqlite3.Error:
+            self._store.journal.wait()
+            raise
+
+    def _moved(self) -> Done:
+        self._store.journal.move()
+        return [], []
 
     def _save(self, works: Sequence[Change]) -> Done:
         try:
