@@ -216,6 +216,12 @@ class EmbeddedMachine(BrokerMachine):
         self.open()
 
 
+class MovingMachine(EmbeddedMachine):
+    """The durable broker, whose lines move as soon as they can."""
+
+    kind = "moving"
+
+
 LIMITS = settings(
     max_examples=25,
     stateful_step_count=20,
@@ -224,6 +230,8 @@ LIMITS = settings(
 )
 MemoryMachine.TestCase.settings = LIMITS
 EmbeddedMachine.TestCase.settings = LIMITS
+MovingMachine.TestCase.settings = LIMITS
 
 TestMemoryModel = MemoryMachine.TestCase
 TestEmbeddedModel = EmbeddedMachine.TestCase
+TestMovingModel = MovingMachine.TestCase

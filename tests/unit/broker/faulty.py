@@ -56,8 +56,10 @@ class _Faulty:
         return cursor
 
     def executemany(self, sql: str, parameters: Iterable[Parameters], /) -> sqlite3.Cursor:
-        self._faults.before(sql, ())
-        return self._inner.executemany(sql, parameters)
+        rows = list(parameters)
+        for row in rows:
+            self._faults.before(sql, row)
+        return self._inner.executemany(sql, rows)
 
     def close(self) -> None:
         self._inner.close()

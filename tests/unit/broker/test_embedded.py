@@ -140,7 +140,7 @@ async def test_removing_lines_goes_on_when_the_disk_does(tmp_path: Path, faults:
 
 def _rows(connection: object) -> tuple[int, int]:
     assert isinstance(connection, sqlite3.Connection)
-    [lines] = connection.execute("SELECT count(*) FROM records").fetchone()
+    [lines] = connection.execute("SELECT count(*) FROM lines").fetchone()
     [logs] = connection.execute("SELECT count(*) FROM logs").fetchone()
     return lines, logs
 
@@ -173,7 +173,7 @@ async def test_a_foreign_reader_makes_the_write_ahead_log_grow_only_while_he_rea
     async with EmbeddedBroker.open(tmp_path) as broker:
         await publish_all(broker, LARGE)
         foreign = sqlite3.connect(tmp_path / FILE)
-        reading = foreign.execute("SELECT * FROM records UNION ALL SELECT * FROM records")
+        reading = foreign.execute("SELECT * FROM lines UNION ALL SELECT * FROM lines")
         reading.fetchone()
         for _ in range(20):
             await publish_all(broker, *(LARGE for _ in range(10)))
@@ -346,7 +346,7 @@ async def test_a_full_disk_refuses_lines_and_recovers(
     ]
 
 
-@pytest.mark.parametrize("statement", ["BEGIN", "INSERT INTO records", "UPDATE", "COMMIT"])
+@pytest.mark.parametrize("statement", ["BEGIN", "INSERT INTO journal", "UPDATE", "COMMIT"])
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
