@@ -11,14 +11,20 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from unittest.mock import patch
 
+from tcpnet.broker import journal
 from tcpnet.broker.base import Broker, Record
+from tcpnet.broker.connection import Connection
 from tcpnet.broker.embedded import FILE, EmbeddedBroker
 from tcpnet.errors import BrokerError, ConfigError
 from tests.disk import Disk, Remains, Told
 
 NORMAL: Final = {"PRAGMA synchronous = FULL": "PRAGMA synchronous = NORMAL"}
 """What a store must not do: then a commit is acknowledged before it is synced."""
+
+MOVED: Final = 40
+"""Lines that leave the journal at once: some cuts should come while they do."""
 
 SENDERS: Final = 8
 LOGS: Final = ("den", "hall", "mail")
@@ -115,6 +121,7 @@ class Tally:
 
     cuts: int = 0
     lines: int = 0
+    moved: int = 0
     checkpoints: int = 0
     failed_syncs: int = 0
     wrong: dict[str, list[str]] = field(default_factory=dict)
@@ -150,7 +157,9 @@ async def outlive(
         home = folder / f"life-{life}"
         lay_out(home, left)
         with Disk(home, swaps) as disk:
-            await talk(disk, deepcopy(ledger), rounds, lambda: dice.random() < faulty)
+            tally.moved += await talk(
+                disk, deepcopy(ledger), rounds, lambda: dice.random() < faulty
+            )
         tally.checkpoints += disk.syncs(FILE)
         tally.failed_syncs += disk.syncs(failed=True)
         heir = dice.randrange(cuts)
@@ -200,13 +209,24 @@ async def judge(folder: Path, image: dict[str, bytes], ledger: Ledger, tally: Ta
         tally.wrong[folder.name] = faults
 
 
-async def talk(disk: Disk, ledger: Ledger, rounds: int, fails: Callable[[], bool]) -> None:
-    """Have everybody change a store at once; what is acknowledged is told on the tape."""
+@patch.object(journal, "MOVED_LINES", MOVED)
+async def talk(disk: Disk, ledger: Ledger, rounds: int, fails: Callable[[], bool]) -> int:
+    """Have everybody change a store at once; how many lines left the journal meanwhile.
+
+    What is acknowledged is told on the tape.
+    """
     async with EmbeddedBroker.open(disk.folder, connect=disk.connect) as broker:
         disk.fails = fails
+        before = await broker._read(_moved)
         async with asyncio.TaskGroup() as group:
             for sender in range(SENDERS):
                 group.create_task(_speak(disk, broker, ledger, str(sender), rounds))
+        return await broker._read(_moved) - before
+
+
+def _moved(connection: Connection) -> int:
+    [count] = connection.execute("SELECT count(*) FROM records").fetchone()
+    return int(count)
 
 
 async def _speak(disk: Disk, broker: Broker, ledger: Ledger, sender: str, rounds: int) -> None:

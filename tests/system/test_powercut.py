@@ -19,6 +19,7 @@ async def test_nothing_acknowledged_is_lost_in_a_power_cut(tmp_path: Path, seed:
     assert tally.cuts == 50
     assert tally.lines > 10 * tally.cuts, "there was something to lose"
     assert tally.checkpoints > 2 * 2, "some cuts come while the log is written back"
+    assert tally.moved > 2 * 2 * powercut.MOVED, "and some while lines leave the journal"
 
 
 async def test_a_store_that_syncs_less_is_found_out(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from tcpnet.broker.embedded import FILE, EmbeddedBroker
 from tcpnet.errors import ConfigError
 from tests import powercut
 from tests.disk import Disk, Remains, Told
-from tests.unit.broker.faulty import FULL, Faults, failing, limit_pages
+from tests.unit.broker.faulty import FULL, Faults, limit_pages
 
 MOVED = 4
 """Lines that move at once in these tests."""
@@ -225,7 +225,7 @@ class FailingMoves:
         self._statement = statement
         self._moving = False
 
-    def __call__(self, sql: str, parameters: Parameters) -> None:
+    def __call__(self, sql: str, _: Parameters) -> None:
         """See `Faults.before`."""
         words = " ".join(sql.split())
         if words.startswith(("BEGIN", "SELECT max(arrival)")):
