@@ -27,9 +27,10 @@ _OLDEST: Final = """
     FROM (SELECT arrival, mid, body FROM journal ORDER BY arrival LIMIT ?)
 """
 
-# In the order of the pages they go to.
+# In the order of the pages they go to. It is all or nothing anyway; where SQLite had to be able to
+# undo this statement alone, it would copy every page to a temporary file first.
 _MOVE: Final = """
-    INSERT INTO records (log, seq, sender, mid, body, at)
+    INSERT OR ROLLBACK INTO records (log, seq, sender, mid, body, at)
     SELECT log, seq, sender, mid, body, at FROM journal WHERE arrival <= ? ORDER BY log, seq
 """
 

@@ -262,7 +262,8 @@ class FailingMoves:
 
 
 @pytest.mark.parametrize(
-    "statement", ["SELECT max(arrival)", "INSERT INTO records", "DELETE FROM journal", "COMMIT"]
+    "statement",
+    ["SELECT max(arrival)", "INSERT OR ROLLBACK INTO records", "DELETE FROM journal", "COMMIT"],
 )
 async def test_a_move_that_fails_moves_nothing_and_is_tried_again(
     tmp_path: Path, faults: Faults, statement: str
@@ -315,7 +316,7 @@ async def test_lines_that_cannot_move_stop_neither_the_end_nor_the_start(
     """They are as safe where they are."""
     async with EmbeddedBroker.open(tmp_path, connect=faults) as broker:
         await say(broker, *"ab")
-        faults.before = FailingMoves("INSERT INTO records")
+        faults.before = FailingMoves("INSERT OR ROLLBACK INTO records")
     async with EmbeddedBroker.open(tmp_path, connect=faults) as broker:
         assert caplog.messages == ["lines stay in the journal"] * 2
         assert await say(broker, *"bac") == [2, 1, 3]
