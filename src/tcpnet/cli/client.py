@@ -226,7 +226,9 @@ def _talk(settings: "Settings") -> int:
     if settings.mode == "json" and (settings.host is None or settings.name is None):
         raise ConfigError("--json asks nothing: give HOST and --name")
     given = settings.mode == "plain" and settings.answers
-    source = Given(settings.answers) if given else standard_input()
+    # JSON is UTF-8 (RFC 8259, 8.1), also where pipes have another encoding, as on Windows.
+    encoding = "utf-8" if settings.mode == "json" else None
+    source = Given(settings.answers) if given else standard_input(encoding)
     with ExitStack() as files:
         out = files.enter_context(_output())
         trace = files.enter_context(_appended(settings.trace)) if settings.trace else None

@@ -133,15 +133,15 @@ class Console:
                 self._put(key)
 
 
-def standard_input() -> Source:
-    """The process's own input."""
+def standard_input(encoding: str | None = None) -> Source:
+    """The process's own input; what is no console's is in the system's encoding, if not in this."""
     if sys.stdin is None:  # closed by whoever started us; the number may be a socket's by now
         return Given(())
     if sys.platform == "win32" and sys.stdin.isatty():
         import msvcrt
 
         return Console(msvcrt.getwch, msvcrt.putwch)
-    return Descriptor(sys.stdin.fileno(), sys.stdin.encoding)
+    return Descriptor(sys.stdin.fileno(), encoding or sys.stdin.encoding)
 
 
 class Reading:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tcpnet.client.stdin import AHEAD, Console, Descriptor, Given, Reading
+from tcpnet.client.stdin import AHEAD, Console, Descriptor, Given, Reading, standard_input
 from tests.unit.client.scripted import PATIENCE
 
 
@@ -31,6 +31,20 @@ def pipe() -> Iterator[tuple[Descriptor, Callable[[bytes], int]]]:
 
 
 Pipe = tuple[Descriptor, Callable[[bytes], int]]
+
+
+@pytest.mark.parametrize(("encoding", "line"), [(None, "grÃ¼n"), ("utf-8", "grün")])
+def test_a_program_may_say_how_its_lines_are_encoded(
+    monkeypatch: pytest.MonkeyPatch, encoding: str | None, line: str
+) -> None:
+    """Where nothing is said it is the system's way: on Windows that of an old code page."""
+    read, write = os.pipe()
+    with os.fdopen(read, encoding="cp1252") as stdin, os.fdopen(write, "wb") as pipe:
+        pipe.write("grün\n".encode())
+        pipe.flush()
+        monkeypatch.setattr(sys, "stdin", stdin)
+
+        assert standard_input(encoding).read_line() == line
 
 
 def test_lines_come_without_their_ends(pipe: Pipe) -> None:
