@@ -189,7 +189,8 @@ async def test_the_lan_address_is_printed_to_copy(tmp_path: Path) -> None:
     """A hub on all interfaces says what to type elsewhere, where there is a LAN."""
     async with server(tmp_path, "--host", "0.0.0.0") as running:
         assert running.lines[0] == f"Server listening at 0.0.0.0/{running.port}"
-        assert (out := running.process.stdout) is not None
+        out = running.process.stdout
+        assert out is not None
         commands = []
         async with asyncio.timeout(20):
             while not (line := (await out.readline()).decode()).startswith("The key"):
