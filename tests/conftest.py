@@ -5,12 +5,18 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.hub import Town, town
 
 # A shell starts what it runs in the background deaf to Ctrl-C, and its children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# How long an example takes is the machine's affair: a deadline fails where others are busy.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session", autouse=True)

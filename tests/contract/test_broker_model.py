@@ -225,7 +225,6 @@ class MovingMachine(EmbeddedMachine):
 LIMITS = settings(
     max_examples=25,
     stateful_step_count=20,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
 )
 MemoryMachine.TestCase.settings = LIMITS

@@ -424,7 +424,6 @@ TestPeople = People.TestCase
 TestPeople.settings = settings(
     max_examples=EXAMPLES,
     stateful_step_count=25,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=(Phase.generate,),  # to shrink what waits in vain would take hours
 )

@@ -281,7 +281,7 @@ async def _shaken(pair: Pair, cuts: list[int]) -> None:
             pair.carry(1, cuts)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     data=st.binary(max_size=40_000),
     cuts=st.lists(st.integers(1, 3000), max_size=40),

@@ -102,7 +102,6 @@ pairs = st.lists(st.tuples(latin, latin), max_size=30).map(tuple)
 times = st.floats(0, 1e12)
 
 
-@settings(deadline=None)
 @given(
     entry=st.builds(Entry, latin, pairs, st.integers(100, 999), latin, pairs, times, times),
     length=st.integers(0, 2**62),
@@ -311,7 +310,7 @@ def offsets(size: int) -> st.SearchStrategy[int]:
     return st.integers(0, size - 1) | st.integers(max(0, size - 2500), size - 1) | st.integers(0, 9)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_no_edit_of_a_file_is_ever_served(edits: Edits, data: st.DataObject) -> None:
     """Changed, cut, stretched: the page as it was, or a miss; nothing else, and no crash."""
