@@ -193,20 +193,35 @@ class Results(Struct):
         }
 
     def turns(self) -> list[dict[str, dict[str, Figures]]]:
-        """Round by round, by case and server; who was measured less often is not in the last."""
+        """Round by round, by case and server: the calm ones of a case, all of one without any."""
         measured = [rounds for servers in self.rounds.values() for rounds in servers.values()]
+        kept = {case: self.calm(case) or range(self._length(case)) for case in self.rounds}
         return [
             {
                 case: {name: rounds[turn] for name, rounds in servers.items() if turn < len(rounds)}
                 for case, servers in self.rounds.items()
+                if turn in kept[case]
             }
             for turn in range(max(map(len, measured), default=0))
         ]
 
-    def disturbed(self, case: str, server: str) -> bool:
-        """Whether somebody was measured, and in no calm round."""
-        rounds = self.rounds.get(case, {}).get(server, [])
-        return bool(rounds) and not any(map(is_calm, rounds))
+    def calm(self, case: str) -> list[int]:
+        """The rounds in which all whom the targets name were there, and the host disturbed none."""
+        return [turn for turn in range(self._length(case)) if self._is_calm(case, turn)]
+
+    def disturbed(self, case: str) -> bool:
+        """Whether a case was measured, and in no calm round."""
+        return bool(self._length(case)) and not self.calm(case)
+
+    def _judged(self, case: str) -> list[list[Figures]]:
+        return [rounds for name, rounds in self.rounds.get(case, {}).items() if name in JUDGED]
+
+    def _length(self, case: str) -> int:
+        return max(map(len, self._judged(case)), default=0)
+
+    def _is_calm(self, case: str, turn: int) -> bool:
+        judged = self._judged(case)
+        return all(turn < len(rounds) and is_calm(rounds[turn]) for rounds in judged)
 
 
 def is_calm(figures: Figures) -> bool:
@@ -240,7 +255,7 @@ class Bench:
         """Measure all cases once, then again; what cannot be measured is skipped with a word.
 
         What the targets compare comes first, so that on a slow machine the others are left out.
-        Who had no calm round is measured once more where there is time.
+        A case without a calm round is measured once more where there is time.
         """
         judged = [name for name in servers if name in JUDGED]
         others = [name for name in servers if name not in JUDGED]
@@ -249,8 +264,8 @@ class Bench:
         later = range(2, self._rounds + 1)
         self._rounds_of(cases, later, judged)
         for case in () if self._quick else cases:
-            if again := [name for name in judged if self.results.disturbed(case.name, name)]:
-                self._round(case, self._rounds + 1, again)
+            if self.results.disturbed(case.name):
+                self._round(case, self._rounds + 1, judged)
         self._rounds_of(cases, later, others)
 
     def _rounds_of(

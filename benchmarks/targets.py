@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from statistics import median
 from typing import Final
 
 from msgspec import Struct
@@ -16,7 +17,8 @@ Medians = dict[str, dict[str, Figures]]
 class Judged(Struct, frozen=True):
     """One target and what was found; `found` is None where something was not measured.
 
-    `between` has the least and the most that a round gave, where there was more than one.
+    Found is the middle of what the rounds gave, each for itself: servers are compared that were
+    measured within a minute. `between` has the least and the most, where there were several.
     """
 
     number: str
@@ -41,22 +43,25 @@ class Goal(Struct, frozen=True):
         """Whether these figures reach it; `turns` are those of each round."""
         sign = "≥" if self.at_least else "≤"
         target = f"{sign} {self.form.format(self.bound)}"
-        try:
-            found = self.figure(medians)
-        except KeyError:
+        given = self._given(turns) or self._given([medians])
+        if not given:
             return Judged(self.number, self.what, target, None, None)
+        found = median(given)
         met = found >= self.bound if self.at_least else found <= self.bound
         shown = self.form.format(found)
-        return Judged(self.number, self.what, target, shown, met, self._between(turns))
+        return Judged(self.number, self.what, target, shown, met, self._between(given))
 
-    def _between(self, turns: Sequence[Medians]) -> str:
-        found = []
+    def _given(self, turns: Sequence[Medians]) -> list[float]:
+        given = []
         for turn in turns:
-            with suppress(KeyError):  # a case that has fewer rounds than others
-                found.append(self.figure(turn))
-        if len(found) < 2:
+            with suppress(KeyError):  # of a case that has fewer rounds, or calm ones, than others
+                given.append(self.figure(turn))
+        return given
+
+    def _between(self, given: Sequence[float]) -> str:
+        if len(given) < 2:
             return ""
-        return f"{self.form.format(min(found))} to {self.form.format(max(found))}"
+        return f"{self.form.format(min(given))} to {self.form.format(max(given))}"
 
 
 def _beside(case: str, figure: str, peer: str, ours: str = TCPNET) -> Callable[[Medians], float]:
