@@ -123,13 +123,10 @@ class Connection(asyncio.Protocol, Generic[Incoming]):
 
     def pass_on(self, lines: bytes, frames: int) -> bool:
         """Push what is a whole batch, and counted by the audience."""
-        if self._outbox or self._full or self._transport is None:
-            # Counted here: it may be refused, or lost before it leaves.
-            self._frames_out -= frames
-            self._bytes_out -= len(lines)
-            return self.push(lines, frames)
-        self._transport.write(lines)
-        return True
+        # Counted as other pushes are: it may be refused, or lost before it leaves.
+        self._frames_out -= frames
+        self._bytes_out -= len(lines)
+        return self.push_now(lines, frames)
 
     def pass_rest(self, rest: bytes) -> None:
         """Send what the kernel did not take from its descriptor."""
@@ -474,8 +471,6 @@ def whence(transport: asyncio.BaseTransport) -> tuple[str, str]:
     """The address at the other end, without its port, and the household that limits count it to."""
     name = transport.get_extra_info("peername")
     peer = str(name[0]) if isinstance(name, tuple) else ""
-    if ":" not in peer:
-        return peer, peer
     own = transport.get_extra_info("sockname")
     return peer, household(peer, str(own[0]) if own else "")
 

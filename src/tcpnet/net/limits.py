@@ -141,6 +141,8 @@ def household(address: str, own: str = "") -> str:
 
     Neighbours of the hub's `own` address share such a network and count one by one.
     """
+    if ":" not in address:
+        return address
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
         here = ipaddress.ip_address(own.partition("%")[0]) if own else None

@@ -56,16 +56,16 @@ class Entrance:
             self._note("proxy.clients", address)
             words = "This proxy is not for your address (the operator can allow it: proxy.clients)."
             return Refused(403, words, final=True)
-        if (full := self._doorway.refusal(_counted(caller), time.monotonic())) is not None:
+        if (full := self._doorway.refusal(household(*caller), time.monotonic())) is not None:
             self._note(full.limit.replace("limits.", "proxy."), address)
             words = f"{full.words[:1].upper()}{full.words[1:]}."
             return Refused(503, words, fields=(("Retry-After", "10"),), final=True)
-        self._doorway.enter(_counted(caller))
+        self._doorway.enter(household(*caller))
         return None
 
     def leave(self, caller: Caller) -> None:
         """Count a connection out."""
-        self._doorway.leave(_counted(caller))
+        self._doorway.leave(household(*caller))
 
     def _is_near(self, address: str) -> bool:
         try:
@@ -155,7 +155,7 @@ class KeyedDoor(Entrance):
     async def _stranger(self, name: str, caller: Caller) -> None:
         """Make whoever guesses wait, longer each time. Raises Refused after too many tries."""
         try:
-            now, counted = time.monotonic(), _counted(caller)
+            now, counted = time.monotonic(), household(*caller)
             delay = self._guesses.begin(f"proxy {name[:64]}", counted, now)
         except UserError as error:
             self._note(error.bound, caller.address)
@@ -167,11 +167,6 @@ class KeyedDoor(Entrance):
         self._seen.move_to_end(credentials)
         while len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
-
-
-def _counted(caller: Caller) -> str:
-    """What limits count this caller to, as for people."""
-    return household(*caller) if ":" in caller.address else caller.address
 
 
 def _basic(credentials: str) -> tuple[str, str]:
