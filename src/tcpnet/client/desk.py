@@ -198,9 +198,9 @@ class Desk:
         """Do what Enter asks for; whether the text was taken."""
         if self.question is None:
             return self._hold(text) if self.screen.waiting else self._hurry()
-        if self.question.local and text.startswith("/"):
-            return self._obey(text)
-        return self._answer(text)
+        if (sent := self.question.for_hub(text)) is not None:
+            return self._answer(sent)
+        return self._obey(text)
 
     def obey(self, word: str, argument: str = "") -> None:
         """Do what a word of ours says, as this view does it; raises UserError."""
@@ -349,10 +349,6 @@ class Desk:
     def _obey(self, text: str) -> bool:
         assert self.question is not None
         word, _, rest = text.partition(" ")
-        if text.startswith("//"):
-            return self._answer(self.question.literal(text[1:]))
-        if (known := self.question.word_of_hub(text)) is not None:
-            return self._answer(known)
         try:
             self.obey(word, rest.strip())
         except UserError as error:

@@ -64,8 +64,12 @@ class Question(Struct, frozen=True):
         word = "/" + begun.lstrip("/").partition(" ")[0].lower()
         return f"/{begun}" if begun.startswith("/") and word in self.words else text
 
-    def word_of_hub(self, text: str) -> str | None:
-        """The text with its first word as the hub writes it, None where that is not the hub's."""
+    def for_hub(self, text: str) -> str | None:
+        """What is sent for a typed line; None for one whose slash word is not the hub's."""
+        if not (self.local and text.startswith("/")):
+            return text
+        if text.startswith("//"):
+            return self.literal(text[1:])
         word = text.partition(" ")[0]
         known = {each.casefold(): each for each in self.words}.get(word.casefold())
         return None if known is None else known + text[len(word) :]
@@ -75,13 +79,9 @@ class Question(Struct, frozen=True):
 
         Raises UserError for a word that begins with a slash and is not the hub's.
         """
-        if not (self.local and text.startswith("/")):
-            return text
-        if text.startswith("//"):
-            return self.literal(text[1:])
-        if (known := self.word_of_hub(text)) is not None:
-            return known
-        raise UserError(unknown(text.partition(" ")[0]))
+        if (sent := self.for_hub(text)) is None:
+            raise UserError(unknown(text.partition(" ")[0]))
+        return sent
 
     def value(self, answer: str) -> str | int:
         """What is sent for this answer: a number where one was asked and given."""
