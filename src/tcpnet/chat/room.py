@@ -194,7 +194,7 @@ class Room:
     def push_lines(self, encoded: bytes, first: int, last: int) -> None:
         """Hand the lines of a batch, from one seq to another, to every live seat."""
         self.tell_gathered()
-        if refused := self._audience.tell(encoded, last - first + 1):
+        if refused := set(self._audience.tell(encoded, last - first + 1)):
             # Before `last_seq` moves on: it is what they have seen.
             for seat in [seat for seat, reader in self._live.items() if reader in refused]:
                 self._lags(seat)
