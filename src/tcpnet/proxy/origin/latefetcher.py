@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from tcpnet.proxy.origin.guard import Guard
@@ -59,7 +59,14 @@ class LateFetcher:
         """See `Fetcher.send`."""
         if self._fetcher is not None:
             return self._fetcher.send(*request, **more)
-        return _Sending(self._made, request, more)
+        return self._sent_once_made(request, more)
+
+    @asynccontextmanager
+    async def _sent_once_made(
+        self, request: tuple[Any, ...], more: dict[str, Any]
+    ) -> AsyncGenerator[Reply, None]:
+        async with (await self._made()).send(*request, **more) as reply:
+            yield reply
 
     async def _made(self) -> Fetcher:
         async with self._making:
@@ -69,28 +76,6 @@ class LateFetcher:
                 await fetcher.__aenter__()
                 self._fetcher = fetcher
         return self._fetcher
-
-
-class _Sending(AbstractAsyncContextManager["Reply"]):
-    """A request that is sent, by a fetcher that is there by then, when the context is entered."""
-
-    def __init__(
-        self, made: Callable[[], Awaitable[Fetcher]], request: tuple[Any, ...], more: dict[str, Any]
-    ) -> None:
-        self._made, self._request, self._more = made, request, more
-
-    async def __aenter__(self) -> Reply:
-        fetcher = await self._made()
-        self._sending = fetcher.send(*self._request, **self._more)
-        return await self._sending.__aenter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._sending.__aexit__(kind, error, trace)
 
 
 def _loaded(guard: Guard) -> Fetcher:

@@ -90,7 +90,7 @@ class Exchange:
         if head.method == "TRACE":
             raise Refused(405, "TRACE is not answered here.", fields=(("Allow", _ALLOWED),))
         if head.method != head.method.upper():
-            # aiohttp would send GET for get, which is another method (RFC 9110 §9.1).
+            # A PageRequest has capitals, and get is another method than GET (RFC 9110 §9.1).
             raise Refused(501, "Methods are written in capital letters here.")
         if "expect" in head.asked and head.asked["expect"].lower() != "100-continue":
             raise Refused(417, "Only 100-continue can be expected here.")

@@ -228,17 +228,17 @@ class PageStore:
     ) -> Page:
         now = time.time()
         page = Page(
-            identifier,
-            entry.url,
-            entry.vary,
-            entry.status,
-            heads.last_modified(entry),
-            entry.requested_at,
-            entry.received_at,
-            now,
-            now,
-            length,
-            size,
+            identifier=identifier,
+            url=entry.url,
+            vary=entry.vary,
+            status=entry.status,
+            last_modified=heads.last_modified(entry),
+            requested_at=entry.requested_at,
+            received_at=entry.received_at,
+            used_at=now,
+            noted_at=now,
+            length=length,
+            size=size,
         )
         self._shelf.add(page, body, entry)
         self._evict()
