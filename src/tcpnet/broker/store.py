@@ -138,7 +138,9 @@ class Store:
         )
         if claimed.rowcount > 0:
             return owner
-        return self.owner(kind, name) or owner
+        holder = self.owner(kind, name)
+        assert holder is not None, "somebody was in the way"
+        return holder
 
     def release(self, kind: str, name: str, owner: str) -> bool:
         """Free a name of this owner; return whether it was his."""

@@ -165,6 +165,7 @@ class Accounts:
             except Conflict:
                 continue
             self.deletions += 1
+            return
 
     async def lapsed(self, days: float) -> list[Claim]:
         """Claims without a password whose owners were not there for so many days of the hub."""

@@ -151,8 +151,7 @@ def _port(about: str, host: str, port: int, *, runs: bool) -> Finding:
         return _warning(
             about,
             f"{host}/{port} is free, though a hub is running here",
-            "it listens somewhere else: give the same settings as at its start, "
-            "flags before the word doctor",
+            "it listens somewhere else: give the same settings as at its start",
         )
     return _ok(about, f"{host}/{port} is free" if port else "any free port will be taken")
 
