@@ -6,7 +6,7 @@ from typing import Self
 
 from msgspec import Struct
 
-from tcpnet.proxy.entry import Fields
+from tcpnet.proxy.entry import HTTP_1_1, Fields, Version
 
 
 class Source(Enum):
@@ -28,7 +28,9 @@ class Answer(Struct, eq=False):
     address of the origin, "" where it was not asked. `lifetime` goes with `age`; `forwarded` is
     why the origin was asked, in the words of RFC 9211 §2.2, and `is_kept` whether what it said
     goes into the cache. `not_stored` completes "Not cached: …" and
-    is final when the body has ended; None for what is kept, or came from the cache.
+    is final when the body has ended; None for what is kept, or came from the cache. `version` is
+    what the origin answered in, and for a stored page 1.1: that answer is made here, from a head
+    to which confirmations in any version may have added.
     """
 
     status: int
@@ -45,6 +47,7 @@ class Answer(Struct, eq=False):
     forwarded: str = ""
     is_kept: bool = False
     whole: bytes = b""
+    version: Version = HTTP_1_1
 
     @property
     def from_cache(self) -> bool:

@@ -2,11 +2,18 @@
 
 from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from msgspec import Struct
 
 Fields = tuple[tuple[str, str], ...]
 """Field names and values as received (latin-1 text): order, case and duplicates are kept."""
+
+Version = tuple[int, int]
+"""A version of HTTP: what came in another than these two is refused."""
+
+HTTP_1_0: Final[Version] = (1, 0)
+HTTP_1_1: Final[Version] = (1, 1)
 
 OnInterim = Callable[[int, str, Fields], None]
 
@@ -53,7 +60,8 @@ class PageRequest(Struct, frozen=True):
     `client` is the address that the origin may learn; None keeps it private. `default_lifetime`
     (seconds) is how long a 200 that says nothing of freshness may be used; 0 keeps to RFC 9111.
     Without `caching` the stored pages are neither read nor written. `on_interim` is told of the
-    answers (1xx) that come before the one to this request: status, reason, fields.
+    answers (1xx) that come before the one to this request: status, reason, fields. `version` is
+    the one that the asker spoke.
     """
 
     method: str
@@ -65,3 +73,4 @@ class PageRequest(Struct, frozen=True):
     caching: bool = True
     default_lifetime: float = 0.0
     on_interim: OnInterim | None = None
+    version: Version = HTTP_1_1

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
-from tcpnet.proxy.entry import Entry, Fields, Head, PageRequest
+from tcpnet.proxy.entry import Entry, Fields, Head, PageRequest, Version
 from tcpnet.proxy.failures import FetchError
 from tcpnet.proxy.moment import Moment
 from tcpnet.proxy.rules.policy import Forward
@@ -23,6 +23,7 @@ class OriginReply(AsyncIterable[bytes], Protocol):
     status: int
     reason: str
     fields: Fields
+    version: Version
     peer: str
 
     @property

@@ -3,7 +3,7 @@
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
-from tcpnet.proxy.entry import Fields, PageRequest
+from tcpnet.proxy.entry import Fields, PageRequest, Version
 from tcpnet.proxy.fields import end_to_end, members, values, without
 from tcpnet.proxy.rules.policy import CONDITIONAL, Forward
 
@@ -31,7 +31,13 @@ def outbound(request: PageRequest, forward: Forward, pseudonym: str) -> Fields:
     replacing = forward.conditions or forward.joinable
     dropped = _UNKEYED | CONDITIONAL if replacing else _UNKEYED
     fields = without(end_to_end(request.fields), dropped) + forward.conditions
-    return _signed(fields, request.client, pseudonym)
+    return _signed(fields, request.client, mark(request.version, pseudonym))
+
+
+def mark(version: Version, pseudonym: str) -> str:
+    """Return this hub's member of Via in a message that it received in this version of HTTP."""
+    major, minor = version
+    return f"{major}.{minor} {pseudonym}"
 
 
 def passed_here(fields: Fields, pseudonym: str) -> bool:
@@ -40,10 +46,10 @@ def passed_here(fields: Fields, pseudonym: str) -> bool:
     return any(len(hop) > 1 and hop[1] == pseudonym for hop in hops)
 
 
-def _signed(fields: Fields, client: str | None, pseudonym: str) -> Fields:
+def _signed(fields: Fields, client: str | None, hop: str) -> Fields:
     if client is None:
-        return (*without(fields, {"via"}), ("Via", f"1.1 {pseudonym}"))
-    via = ", ".join((*values(fields, "via"), f"1.1 {pseudonym}"))
+        return (*without(fields, {"via"}), ("Via", hop))
+    via = ", ".join((*values(fields, "via"), hop))
     named = (("X-Forwarded-For", client), ("Forwarded", f"for={_node(client)}"))
     return (*without(fields, {"via"}), ("Via", via), *named)
 

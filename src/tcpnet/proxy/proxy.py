@@ -13,11 +13,11 @@ from msgspec.structs import replace
 
 from tcpnet.proxy.answers import Answer, Source
 from tcpnet.proxy.departures import Departures, Origins
-from tcpnet.proxy.entry import Entry, Fields, PageRequest
+from tcpnet.proxy.entry import HTTP_1_1, Entry, Fields, PageRequest, Version
 from tcpnet.proxy.failures import FetchError, ForbiddenAddress, Unsendable
 from tcpnet.proxy.fields import index, values, without
 from tcpnet.proxy.flights import Abandoned, Flight, Landing
-from tcpnet.proxy.forwarding import passed_here
+from tcpnet.proxy.forwarding import mark, passed_here
 from tcpnet.proxy.rules.freshness import RFC_9111, Rules, view
 from tcpnet.proxy.rules.policy import (
     CONDITIONAL,
@@ -128,10 +128,12 @@ class WebProxy:
         """The operator's choices that answers are judged by."""
         return self._parts.rules
 
-    @property
-    def via(self) -> str:
-        """This hub's mark in Via, under a name that is new at each start."""
-        return f"1.1 {self._parts.departures.pseudonym}"
+    def via(self, version: Version = HTTP_1_1) -> str:
+        """Return this hub's mark in Via, under a name that is new at each start (RFC 9110 §7.6.3).
+
+        `version` is that of the message that goes on; what is made here has this hub's own.
+        """
+        return mark(version, self._parts.departures.pseudonym)
 
     async def settled(self) -> None:
         """Wait until nothing is on its way any more."""
@@ -366,6 +368,7 @@ class _Visit(AbstractAsyncContextManager[Answer]):
         length = 0 if self._request.method == "HEAD" else reply.length
         answer = Answer(head.status, head.reason, fields, source, None, length)
         answer.peer, answer.not_stored = reply.peer, landing.not_stored or flight.not_kept
+        answer.version = reply.version
         answer.forwarded = self._forwarded_for
         answer.is_kept = landing.entry is not None and flight.not_kept is None
         if landing.body is not None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
 
-from tcpnet.proxy.entry import Credentials, Fields, OnInterim, PageRequest
+from tcpnet.proxy.entry import HTTP_1_1, Credentials, Fields, OnInterim, PageRequest
 from tcpnet.proxy.failures import FetchError
 from tcpnet.proxy.fields import combined
 from tcpnet.proxy.rules.dates import http_date_text
@@ -76,6 +76,7 @@ class Reply:
         self.status = script.status
         self.reason = "Phrase"
         self.fields: Fields = (("Date", http_date_text(date)), *fields(script.lines))
+        self.version = HTTP_1_1
         self.peer = "192.0.2.1"
         self._script = script
 

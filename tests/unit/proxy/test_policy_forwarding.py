@@ -2,7 +2,7 @@
 
 import pytest
 
-from tcpnet.proxy.entry import Fields, PageRequest
+from tcpnet.proxy.entry import HTTP_1_0, HTTP_1_1, Fields, PageRequest, Version
 from tcpnet.proxy.fields import combined, has, values
 from tcpnet.proxy.forwarding import outbound, passed_here
 from tcpnet.proxy.rules.policy import Forward
@@ -21,6 +21,23 @@ def test_private_browsing_tells_the_origin_nothing_of_the_client() -> None:
     request = ask("Via: 1.1 laptop", "Forwarded: for=1.2.3.4", "X-Forwarded-For: 1.2.3.4")
 
     assert sent(request) == (("Via", "1.1 hub-1"),)
+
+
+@pytest.mark.parametrize(
+    ("version", "client", "via"),
+    [
+        (HTTP_1_0, None, "1.0 hub-1"),
+        (HTTP_1_1, None, "1.1 hub-1"),
+        (HTTP_1_0, "192.0.2.7", "1.1 laptop, 1.0 hub-1"),
+    ],
+)
+def test_rfc_9110_7_6_3_via_tells_what_the_asker_spoke(
+    version: Version, client: str | None, via: str
+) -> None:
+    """The version of the request as it was received, private or not."""
+    request = ask("Via: 1.1 laptop", version=version, client=client)
+
+    assert values(sent(request), "via") == (via,)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tcpnet.proxy.entry import HTTP_1_0, HTTP_1_1
 from tcpnet.proxy.port.connection import PortConnection
 from tcpnet.proxy.port.hits import Hits
 from tests.origins import RESETS, Exchange, origin
@@ -320,19 +321,48 @@ async def test_every_message_carries_the_mark_of_this_hub(stand: Stand) -> None:
         first, hit = await client.get(site.url()), await client.get(site.url())
         refused = await client.get("ftp://example.com/")
 
-    assert f"Via: {stand.web.via}".encode() in site.heads[0]
-    assert first.fields["via"] == hit.fields["via"] == refused.fields["via"] == stand.web.via
+    assert f"Via: {stand.web.via()}".encode() in site.heads[0]
+    assert first.fields["via"] == hit.fields["via"] == refused.fields["via"] == stand.web.via()
+
+
+async def test_the_mark_tells_in_which_version_a_message_came(stand: Stand) -> None:
+    """RFC 9110 §7.6.3: the request's to the site, the answer's to the client; here all is 1.1."""
+    of_old = PAGE.replace(b"HTTP/1.1", b"HTTP/1.0", 1)
+    name = stand.web.via().partition(" ")[2]
+    async with origin(of_old) as site:
+        client, old = await stand.client(), await stand.client()
+        await old.say(f"GET {site.url('/old')} HTTP/1.0\r\n\r\n")
+
+        to_old, to_new = await old.response(), await client.get(site.url("/new"))
+        hit = await client.get(site.url("/new"))
+
+    assert f"Via: 1.0 {name}\r\n".encode() in site.heads[0]
+    assert f"Via: 1.1 {name}\r\n".encode() in site.heads[1]
+    assert to_old.fields["via"] == to_new.fields["via"] == f"1.0 {name}"
+    assert hit.fields["via"] == f"1.1 {name}"
+
+
+async def test_an_answer_that_failed_to_come_has_this_hubs_own_mark(stand: Stand) -> None:
+    """A refusal is made here, whatever the client speaks."""
+    client = await stand.client()
+
+    await client.say("GET ftp://example.com/ HTTP/1.0\r\n\r\n")
+
+    assert (await client.response()).fields["via"] == stand.web.via()
 
 
 async def test_a_request_that_comes_back_is_a_loop(stand: Stand) -> None:
-    """508: its Via names this hub."""
+    """508: its Via names this hub, in whichever version it was sent."""
     async with origin(PAGE) as site:
         client = await stand.client()
         await client.get(site.url())
 
-        answer = await client.get(site.url(), f"Via: 1.0 other, {stand.web.via}")
+        answers = [
+            await client.get(site.url(), f"Via: 1.0 other, {stand.web.via(version)}")
+            for version in (HTTP_1_0, HTTP_1_1)
+        ]
 
-    assert answer.status == 508
+    assert [answer.status for answer in answers] == [508, 508]
     assert len(site.heads) == 1
 
 

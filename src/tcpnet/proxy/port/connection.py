@@ -322,7 +322,7 @@ class PortConnection(asyncio.Protocol):
     def _refuse(self, refused: Refused) -> None:
         """Answer what is no request, and end."""
         self._service.counters.refused += 1
-        via, now = self._service.web.via, self._service.clock()
+        via, now = self._service.web.via(), self._service.clock()
         framed = responses.refusal(None, refused, via, now, keeps_alive=False)
         self.write(framed.head + responses.sentence(refused))
         self._close()

@@ -5,7 +5,7 @@ from typing import Final, Protocol
 from tcpnet.errors import UserError
 from tcpnet.proxy import codings, urls
 from tcpnet.proxy.answers import Answer
-from tcpnet.proxy.entry import Fields, PageRequest
+from tcpnet.proxy.entry import HTTP_1_0, HTTP_1_1, Fields, PageRequest
 from tcpnet.proxy.failures import FetchError
 from tcpnet.proxy.fields import combined, end_to_end, replaced, without
 from tcpnet.proxy.port import mapping, records, refusals, responses, targets
@@ -67,6 +67,7 @@ class Exchange:
         self.keeps_alive = False
         self.broke_off = False
         self._cached = "refused"
+        self._via = service.web.via()
         self._unsent = b""
         self._is_over = False
 
@@ -173,6 +174,7 @@ class Exchange:
             client=None if asker.private else self._client.caller.address,
             caching=asker.caching,
             on_interim=self._interim if self._head.is_1_1 else None,
+            version=HTTP_1_1 if self._head.is_1_1 else HTTP_1_0,
         )
         async with self._service.web.fetch(request) as answer:
             if target.mapped:
@@ -194,7 +196,7 @@ class Exchange:
     def _interim(self, status: int, reason: str, fields: Fields) -> None:
         """Pass on what comes before the answer (RFC 9110 §15.2)."""
         if self._framed is None and not self._is_over:
-            marked = (*end_to_end(fields), ("Via", self._service.web.via))
+            marked = (*end_to_end(fields), ("Via", self._via))
             self._client.write(responses.encoded_head(status, reason, marked))
 
     async def _pass_mapped(self, url: str, answer: Answer) -> None:
@@ -204,7 +206,7 @@ class Exchange:
             await self._pass_on(answer, fields)
             return
         mapped = mapping.mapped_fields(fields)
-        self._begin(answer.status, answer.reason, mapped, None, cache_status(answer))
+        self._begin_with(answer, mapped, None)
         if self._head.method != "HEAD":
             coding = combined(answer.fields, "content-encoding")
             body = codings.decoded(answer, coding, mapping.MAX_UNPACKED)
@@ -217,7 +219,7 @@ class Exchange:
         fields = answer.fields if fields is None else fields
         fields = fields if is_head else responses.unframed(fields)
         length = None if is_head else answer.length
-        self._begin(answer.status, answer.reason, fields, length, cache_status(answer))
+        self._begin_with(answer, fields, length)
         if not is_head and (last := answer.at_once()) is not None:
             await self._send(last)
         elif not is_head:
@@ -231,11 +233,15 @@ class Exchange:
             await self._send(last)
         self._end()
 
+    def _begin_with(self, answer: Answer, fields: Fields, length: int | None) -> None:
+        self._via = self._service.web.via(answer.version)
+        self._begin(answer.status, answer.reason, fields, length, cache_status(answer))
+
     def _begin(
         self, status: int, reason: str, fields: Fields, length: int | None, cached: str
     ) -> None:
         self._cached = cached
-        marks: Fields = (("Cache-Status", cached), ("Via", self._service.web.via))
+        marks: Fields = (("Cache-Status", cached), ("Via", self._via))
         if combined(fields, "age") is None:
             # Made when it was asked for, as far as this hub can tell (RFC 9111 §4.2.3).
             age = max(0, int(self._service.clock() - self._began_at))
@@ -280,7 +286,7 @@ class Exchange:
         self._framed = responses.refusal(
             self._head,
             refused,
-            self._service.web.via,
+            self._via,
             self._service.clock(),
             keeps_alive=self._head.keeps_alive and not refused.final,
         )

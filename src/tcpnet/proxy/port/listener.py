@@ -45,7 +45,7 @@ class ProxyPort:
     async def serving(self, service: Service, pages: PageStore) -> AsyncIterator[None]:
         """Answer clients for the length of the block; then what began has DRAIN seconds to end."""
         web = service.web
-        hits = Hits(pages, service.door, web.via, service.counters, service.clock, web.rules)
+        hits = Hits(pages, service.door, web.via(), service.counters, service.clock, web.rules)
         self._connections.open(service, hits)
         await self._server.start_serving()
         try:
