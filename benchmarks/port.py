@@ -2,25 +2,28 @@
 
 `python3 dev.py bench port` takes about three minutes. All caches are asked the same through
 `wrk`, one after the other, in rounds. The median counts of those in which the host of a virtual
-machine kept nothing from it; while there is none, there are more rounds, twice as many at most.
+machine kept nothing from it and a new file cost what it costs on a disk at rest; while there is
+none, there are more rounds, twice as many at most. No file is deleted before the end, which takes
+some 5 GB of disk: see `disk`.
 """
 
 import argparse
 import asyncio
 import contextlib
 import itertools
+import os
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Final
 
-from benchmarks import machine, wrk
+from benchmarks import disk, machine, wrk
 from benchmarks.caches import NGINX, PROXY_PY, SQUID, SQUID_DISK, TCPNET, TCPNET_DISK, caches
 from benchmarks.chat import CALM
 from benchmarks.peers import Absent, Kind, Refused, Running, running
@@ -31,6 +34,10 @@ KIB: Final = 1 << 10
 MIB: Final = 1 << 20
 PAGES: Final = 100
 """Different pages that are hit in turn."""
+WARMING: Final = 1.0
+"""Seconds for which each cache is asked before it is measured."""
+FASTEST: Final = 30_000
+"""New pages a second that no cache exceeds: nginx had 17,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +63,20 @@ CASES: Final = (
 class Figure:
     """One run: processor seconds for 1,000 requests, p99 in milliseconds, requests a second.
 
-    `stolen` is what the machine's host kept from it meanwhile, in cores.
+    `stolen` is what the machine's host kept from it meanwhile, in cores; `file` what making a file
+    of a page's size cost beside its pages, in processor seconds, where it makes any.
     """
 
     cpu: float
     p99: float
     rate: float
     stolen: float
+    file: float = 0.0
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether neither the host nor the disk was in its way."""
+        return self.stolen <= CALM and self.file <= disk.SLOW
 
 
 Turn = dict[str, Figure]
@@ -81,16 +95,29 @@ class Bench:
 
     def figure(self, case: Case, name: str) -> Figure:
         """Run one case on one cache, started for it. Raises Absent and Refused."""
+        if not case.fresh:
+            return self._started(case, name, _new(self._folder))
+        os.sync()  # what was written before is not to be on its way meanwhile
+        place = disk.place(self._folder, case.size)
+        figure = self._started(case, name, place.folder)
+        return replace(figure, file=max(place.cost, disk.cost(place.folder, case.size)))
+
+    def lack(self, case: Case) -> str | None:
+        """Why there is no room for one more turn of a case; None if there is."""
+        if not case.fresh:
+            return None
+        files = int(FASTEST * (WARMING + self._seconds)) + (disk.TRIES + 1) * disk.FILES
+        return disk.lack(self._folder, files * len(case.caches), case.size + KIB)
+
+    def _started(self, case: Case, name: str, folder: Path) -> Figure:
         kind = self._kinds[name]
-        with tempfile.TemporaryDirectory(dir=self._folder) as path:
-            folder = Path(path)
-            folder.chmod(0o755)
-            with running(kind, kind.found(folder), folder) as server:
-                return self._measured(case, server, folder)
+        folder.chmod(0o755)
+        with running(kind, kind.found(folder), folder) as server:
+            return self._measured(case, server, folder)
 
     def _measured(self, case: Case, server: Running, folder: Path) -> Figure:
         load = self._load(case)
-        self._run(server, load, 1.0, folder)
+        self._run(server, load, WARMING, folder)
         if case.fresh:
             load = self._load(case)
         before, began, kept = _cpu(server.pid), time.monotonic(), machine.stolen_seconds()
@@ -108,6 +135,11 @@ class Bench:
 
     def _run(self, server: Running, load: Load, seconds: float, folder: Path) -> Served:
         return wrk.run(server.port, self._site, load, seconds, folder)
+
+
+def _new(folder: Path) -> Path:
+    """A folder below another, which stays as long as that."""
+    return Path(tempfile.mkdtemp(dir=folder))
 
 
 def _cpu(pid: int) -> float:
@@ -136,6 +168,7 @@ def main() -> int:
     print(machine.describe())
     with tempfile.TemporaryDirectory(prefix="tcpnet-bench-") as folder:
         Path(folder).chmod(0o755)  # squid gives its rights up
+        disk.scatter(Path(folder))
         asyncio.run(_run(options, Path(folder)))
     return 0
 
@@ -144,8 +177,10 @@ async def _run(options: argparse.Namespace, folder: Path) -> None:
     wanted = options.cases
     async with uplink() as site:
         bench = Bench(folder, site.url(""), caches(site.port), options.seconds)
-        print("\n| case | cache | CPU s / 1,000 | p99 ms | requests/s | stolen, cores |")
-        print("|---|---|---|---|---|---|")
+        print(
+            "\n| case | cache | CPU s / 1,000 | p99 ms | requests/s | stolen, cores | a file, µs |"
+        )
+        print("|---|---|---|---|---|---|---|")
         for case in CASES:
             if not wanted or any(word in case.name for word in wanted):
                 await asyncio.to_thread(_compare, bench, case, options.rounds)
@@ -156,17 +191,21 @@ async def _run(options: argparse.Namespace, folder: Path) -> None:
 
 
 def _compare(bench: Bench, case: Case, rounds: int) -> None:
-    """Print the medians of the rounds that the host did not disturb, of all where none is."""
+    """Print the medians of the rounds that nothing disturbed, of all where none is."""
     turns: list[Turn] = []
     absent: set[str] = set()
     while len(turns) < rounds or (not _calm(turns) and len(turns) < 2 * rounds):
+        if why := bench.lack(case):
+            print(f"| {case.name} | | no further round: {why} | | | | |")
+            break
         turns.append(_turn(bench, case, absent))
     counted = _calm(turns) or turns
     for name in case.caches:
         if found := [turn[name] for turn in counted if name in turn]:
             cpu, p99 = median(f.cpu for f in found), median(f.p99 for f in found)
             rate, stolen = median(f.rate for f in found), median(f.stolen for f in found)
-            row = f"{cpu:.4f} | {p99:.2f} | {rate:.0f} | {stolen:.2f}"
+            file = f"{median(f.file for f in found) * 1e6:.0f}" if case.fresh else ""
+            row = f"{cpu:.4f} | {p99:.2f} | {rate:.0f} | {stolen:.2f} | {file}"
             print(f"| {case.name} | {name} | {row} |", flush=True)
 
 
@@ -180,32 +219,29 @@ def _turn(bench: Bench, case: Case, absent: set[str]) -> Turn:
             turn[name] = bench.figure(case, name)
         except (Absent, Refused) as error:
             absent.add(name)
-            print(f"| {case.name} | {name} | skipped: {error} | | | |")
+            print(f"| {case.name} | {name} | skipped: {error} | | | | |")
     return turn
 
 
 def _calm(turns: Sequence[Turn]) -> list[Turn]:
-    return [turn for turn in turns if all(figure.stolen <= CALM for figure in turn.values())]
+    return [turn for turn in turns if all(figure.is_calm for figure in turn.values())]
 
 
 def _full_memory(folder: Path, site: str, kinds: dict[str, Kind]) -> None:
     """Fill the front in memory with pages of 100 KiB, and 16 MiB of small ones."""
-    kind = kinds[TCPNET]
-    with (
-        tempfile.TemporaryDirectory(dir=folder) as path,
-        running(kind, kind.found(Path(path)), Path(path)) as server,
-    ):
+    kind, place = kinds[TCPNET], _new(folder)
+    with running(kind, kind.found(place), place) as server:
         idle = machine.resident(server.pid)
         for load in (Load(KIB, 0, 2000), Load(100 * KIB, 0, 700)):
-            wrk.run(server.port, site, load, 4.0, Path(path))
+            wrk.run(server.port, site, load, 4.0, place)
         full = machine.resident(server.pid)
     print(f"\nmemory: {idle / MIB:.0f} MiB idle, {full / MIB:.0f} MiB with 64 MiB of pages in it")
 
 
 def _tunnel(folder: Path, kinds: dict[str, Kind], rounds: int) -> None:
     """Move 1 GiB straight, and through a tunnel."""
-    with _pouring() as port, tempfile.TemporaryDirectory(dir=folder) as path:
-        kind = kinds[TCPNET]
+    with _pouring() as port:
+        kind, place = kinds[TCPNET], _new(folder)
         command = kind.command
 
         def opened(program: str, folder: Path, number: int) -> list[str]:
@@ -213,7 +249,7 @@ def _tunnel(folder: Path, kinds: dict[str, Kind], rounds: int) -> None:
             return [*command(program, folder, number), *allow]
 
         made = Kind(kind.name, kind.wire, kind.program, opened)
-        with running(made, made.found(Path(path)), Path(path)) as server:
+        with running(made, made.found(place), place) as server:
             straight, through = [], []
             for _ in range(rounds):
                 straight.append(_pulled(port, None))

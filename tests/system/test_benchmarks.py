@@ -13,10 +13,11 @@ import pytest
 if sys.platform != "linux":
     pytest.skip("the loads need Linux: epoll and /proc", allow_module_level=True)
 
-from benchmarks import machine, peers, report, targets
+from benchmarks import disk, machine, peers, report, targets
 from benchmarks.chat import CALM, CASES, Bench, Case, Results
 from benchmarks.crowd import CompiledPump, PythonPump
 from benchmarks.peers import KINDS, SYNCING, TCPNET, Absent, Kind
+from benchmarks.port import Figure
 from tests.hub import PATIENCE
 
 ROOT = Path(__file__).parents[2]
@@ -174,6 +175,59 @@ def test_the_floor_that_syncs_has_a_line_on_the_disk_before_it_shows_it(tmp_path
         assert heard.readline() == b"words\n"
 
     assert (tmp_path / "lines").read_bytes().startswith(b"words\n\0")
+
+
+def test_files_that_tell_what_one_costs_stay(tmp_path: Path) -> None:
+    """What is deleted makes the next files dear on some disks."""
+    assert disk.cost(tmp_path, 1024) > 0
+
+    made = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(made) == disk.FILES
+    assert {path.stat().st_size for path in made} == {1024}
+
+
+@pytest.mark.parametrize(
+    ("costs", "taken", "tried"),
+    [
+        ([1.0], 1.0, 1),
+        ([90.0, 12.0], 12.0, 2),
+        ([90.0, 70.0, 50.0, 60.0, 80.0], 50.0, disk.TRIES),
+    ],
+)
+def test_a_place_is_the_first_where_files_are_cheap_else_the_cheapest(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    costs: list[float],
+    taken: float,
+    tried: int,
+) -> None:
+    """A few tries, in microseconds here; whoever deleted many files did so in one part."""
+    found = {disk.SLOW / 30 * cost: cost for cost in costs}
+    seen = iter(found)
+    monkeypatch.setattr(disk, "cost", lambda _folder, _size: next(seen))
+
+    place = disk.place(tmp_path, 1024)
+
+    assert found[place.cost] == taken
+    assert place.folder in list(tmp_path.iterdir())
+    assert len(list(tmp_path.iterdir())) == tried
+
+
+def test_what_has_no_room_on_the_disk_is_told_in_bytes(tmp_path: Path) -> None:
+    """A file takes whole blocks."""
+    assert disk.lack(tmp_path, 1, 1) is None
+    assert "GiB of disk are needed" in str(disk.lack(tmp_path, 1 << 50, 1))
+
+
+@pytest.mark.parametrize(
+    ("stolen", "file", "is_calm"),
+    [(CALM, disk.SLOW, True), (0.3, 0.0, False), (0.0, 2 * disk.SLOW, False)],
+)
+def test_a_run_is_calm_if_neither_host_nor_disk_was_in_its_way(
+    stolen: float, file: float, is_calm: bool
+) -> None:
+    """Dear files show what was deleted beside a cache's folder, not the cache."""
+    assert Figure(cpu=1, p99=1, rate=1, stolen=stolen, file=file).is_calm is is_calm
 
 
 def test_a_program_that_is_nowhere_is_absent(tmp_path: Path) -> None:
