@@ -33,7 +33,10 @@ def http_date(text: str, now: float) -> float | None:
 
     `now` settles the century of a year in two digits: at most 50 years ahead.
     """
-    return _read(text, datetime.fromtimestamp(now, UTC).year) if len(text) <= _LONGEST else None
+    if len(text) > _LONGEST:
+        return None
+    # Only the format with hyphens has a year in two digits.
+    return _read(text, datetime.fromtimestamp(now, UTC).year if "-" in text else 0)
 
 
 def http_date_text(at: float) -> str:

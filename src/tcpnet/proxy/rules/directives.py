@@ -53,7 +53,9 @@ def directives(lines: Iterable[str]) -> Directives:
 
 def field_names(argument: str | None) -> frozenset[str]:
     """Return the lower-case field names in the argument of `private` or `no-cache`."""
-    return frozenset(name.strip(" \t").lower() for name in (argument or "").split(",")) - {""}
+    if not argument:
+        return frozenset()
+    return frozenset(name.strip(" \t").lower() for name in argument.split(",")) - {""}
 
 
 def _argument(member: str) -> str | None:

@@ -65,8 +65,8 @@ def last_modified(entry: Entry) -> str:
 
 def seal(secret: bytes, identifier: str, head: bytes) -> bytes:
     """Return the record that vouches for `head` as the head of the page of that name."""
-    mac = hashlib.blake2b(identifier.encode(), digest_size=16, key=secret, person=b"tcpnet seal 1")
-    mac.update(head)
+    sealed = identifier.encode() + head
+    mac = hashlib.blake2b(sealed, digest_size=16, key=secret, person=b"tcpnet seal 1")
     return _SEAL.pack(_SEAL_MARK, len(head), mac.digest(), b".")
 
 
@@ -203,16 +203,29 @@ def _span(data: bytes, at: int) -> tuple[int, int]:
     raise ValueError("another layout")
 
 
+class _Sizes(dict[int, bytes]):
+    """What a pickle has before a text of so many bytes; those of short ones are made already."""
+
+    def __missing__(self, size: int) -> bytes:
+        return b"X" + size.to_bytes(4, "little")
+
+
+_SIZES: Final = _Sizes({size: b"\x8c%c" % size for size in range(256)})
+
+
 def _text(value: str) -> bytes:
     raw = value.encode("utf-8", "surrogatepass")
-    if len(raw) < 256:
-        return b"\x8c%c%b" % (len(raw), raw)
-    return b"X%b%b" % (len(raw).to_bytes(4, "little"), raw)
+    return _SIZES[len(raw)] + raw
 
 
 def _pairs(fields: Fields) -> bytes:
-    pairs = [b"%b%b\x86" % (_text(name), _text(value)) for name, value in fields]
-    return b"".join(pairs) + b"e"
+    parts: list[bytes] = []
+    # `_text` is written out, as `_span` is above.
+    for name, value in fields:
+        key, said = name.encode("utf-8", "surrogatepass"), value.encode("utf-8", "surrogatepass")
+        parts += (_SIZES[len(key)], key, _SIZES[len(said)], said, b"\x86")
+    parts.append(b"e")
+    return b"".join(parts)
 
 
 _SHORT_TEXT, _LONG_TEXT, _TUPLE2, _APPENDS = b"\x8cX\x86e"
