@@ -1,13 +1,14 @@
 """Cache-Control, read strictly: directives, delta-seconds and lists of field names."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
+from functools import lru_cache
 from itertools import chain
 from typing import Final
 
 from tcpnet.proxy.fields import members
 
-Directives = dict[str, str | None]
+Directives = Mapping[str, str | None]
 """Lower-case names and arguments: None without one, "" for one that breaks the grammar."""
 
 MAX_SECONDS: Final = 2**31
@@ -19,6 +20,8 @@ _DIRECTIVE: Final = re.compile(
     rf'{_TOKEN}(?:=(?:(?P<token>{_TOKEN})|"(?P<quoted>(?:[^"\\]|\\.)*)"))?'
 )
 _QUOTED_PAIR: Final = re.compile(r"\\(.)")
+# Longer ones are rare, and would fill the memory of those that are not.
+_REMEMBERED: Final = 256
 _LISTS: Final = frozenset({"no-cache", "private"})
 
 
@@ -31,14 +34,22 @@ def delta_seconds(text: str | None) -> int | None:
     return MAX_SECONDS if len(digits) > 10 else min(int(digits), MAX_SECONDS)
 
 
-def directives(lines: Iterable[str]) -> Directives:
+def directives(lines: tuple[str, ...]) -> Directives:
     """Split the lines of a Cache-Control field (RFC 9111 §5.2).
 
     Of a directive given twice the first counts (§4.2.1), except that lists of field names add up
     and one without a list covers all. What breaks the grammar keeps its name and gets an empty
     argument, so that it restricts and never frees.
     """
-    found: Directives = {}
+    if sum(map(len, lines)) <= _REMEMBERED:
+        return _read(lines)
+    return _read.__wrapped__(lines)
+
+
+# A site says the same of most of its pages, and what other sites say too.
+@lru_cache(maxsize=256)
+def _read(lines: tuple[str, ...]) -> Directives:
+    found: dict[str, str | None] = {}
     for member in chain.from_iterable(map(members, lines)):
         if not (start := _NAME.match(member)):
             continue

@@ -12,7 +12,6 @@ from tcpnet.proxy.fields import (
     has,
     index,
     replaced,
-    tokens,
     values,
     without,
 )
@@ -181,10 +180,10 @@ def _person_refusal(request: PageRequest, entry: Entry, ruled: Controls) -> NotS
 
 
 def _use_refusal(entry: Entry, ruled: Controls) -> NotStored | None:
-    names = tokens(entry.fields, "vary")
-    if "*" in names:
+    varying = {name for name, _ in entry.vary}
+    if "*" in varying:
         return NotStored.VARIES
-    if not names.isdisjoint(_ADDRESSES):
+    if not varying.isdisjoint(_ADDRESSES):
         return NotStored.PERSONAL
     return NotStored.UNUSABLE if ruled.must_validate and not validators(entry) else None
 

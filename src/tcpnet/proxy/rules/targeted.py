@@ -28,7 +28,7 @@ def targeted_directives(value: str) -> Directives | None:
 
     A value of the wrong type keeps its name and gets an empty argument; parameters are ignored.
     """
-    found: Directives = {}
+    found: dict[str, str | None] = {}
     text = value.strip(" ")
     position = 0
     while member := _MEMBER.match(text, position):
@@ -43,7 +43,7 @@ def targeted_directives(value: str) -> Directives | None:
     return None
 
 
-def _enter(found: Directives, member: re.Match[str]) -> None:
+def _enter(found: dict[str, str | None], member: re.Match[str]) -> None:
     key = member["key"]
     if member["truth"] == "0":
         found.pop(key, None)
