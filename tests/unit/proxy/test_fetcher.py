@@ -332,7 +332,16 @@ async def test_what_is_behind_the_end_of_an_answer_is_thrown_away(
     assert site.connections == 2
 
 
-async def test_an_answer_that_nobody_asked_for_is_nobody_s() -> None:
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    "unasked",
+    [
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nPOISON", id="a whole answer"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nX-Poison: ", id="the beginning of one"),
+        pytest.param(b"POISON", id="no answer"),
+    ],
+)
+async def test_an_answer_that_nobody_asked_for_is_nobody_s(method: str, unasked: bytes) -> None:
     """Bytes on an idle connection are not taken for the answer to the next request."""
     is_idle, is_spoiled = asyncio.Event(), asyncio.Event()
 
@@ -340,7 +349,7 @@ async def test_an_answer_that_nobody_asked_for_is_nobody_s() -> None:
         await exchange.say(OK)
         if exchange.target == "/first":
             await is_idle.wait()
-            await exchange.say(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nPOISON")
+            await exchange.say(unasked)
             is_spoiled.set()
 
     async with origin(answer) as site, origin(OK) as other, local() as fetcher:
@@ -349,11 +358,14 @@ async def test_an_answer_that_nobody_asked_for_is_nobody_s() -> None:
         await is_spoiled.wait()
         await fetch(fetcher, other.url())  # meanwhile the bytes arrive
 
-        assert await fetch(fetcher, site.url("/second")) == b"ok"
+        async with fetcher.send(method, site.url("/second")) as reply:
+            assert (await body(reply), reply.fields) == (b"ok", (("Content-Length", "2"),))
 
 
-async def test_a_connection_is_used_again() -> None:
-    """What was read to its end leaves the connection to the next request."""
+@pytest.mark.parametrize("at_hand", [1.0, 0.0])  # seconds
+async def test_a_connection_is_used_again(monkeypatch: pytest.MonkeyPatch, at_hand: float) -> None:
+    """What was read to its end leaves the connection to the next request, soon and later."""
+    monkeypatch.setattr("tcpnet.proxy.origin.connector._AT_HAND", at_hand)
 
     async def answer(exchange: Exchange) -> None:
         await exchange.say(OK)
@@ -363,6 +375,44 @@ async def test_a_connection_is_used_again() -> None:
             assert await fetch(fetcher, site.url()) == b"ok"
 
     assert (len(site.heads), site.connections) == (5, 1)
+
+
+async def test_a_connection_takes_answers_of_all_kinds() -> None:
+    """What one answer was says nothing about the next on its connection."""
+    said = {
+        "/head": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+        "/length": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nbytes",
+        "/unchanged": b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n",
+        "/chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbytes\r\n0\r\n\r\n",
+        "/nothing": b"HTTP/1.1 204 No Content\r\n\r\n",
+        "/interim": b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    }
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.say(said[exchange.target])
+
+    async with origin(answer) as site, local() as fetcher:
+        for target in [*said, *reversed(said)]:
+            method = "HEAD" if target == "/head" else "GET"
+            expected = b"bytes" if target in ("/length", "/chunks") else b""
+            assert await fetch(fetcher, site.url(target), method) == expected, target
+
+    assert site.connections == 1
+
+
+async def test_an_idle_connection_is_in_nobody_s_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only connections with a request on them count, and one is kept for the next request."""
+    monkeypatch.setattr("tcpnet.proxy.origin.fetcher.MAX_CONNECTIONS", 1)
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.say(OK)
+
+    async with origin(answer) as one, origin(answer) as other, local() as fetcher:
+        for _ in range(3):
+            assert await fetch(fetcher, one.url()) == b"ok"
+            assert await fetch(fetcher, other.url()) == b"ok"
+
+    assert (one.connections, other.connections) == (1, 1)
 
 
 async def test_a_connection_that_ended_meanwhile_is_replaced() -> None:

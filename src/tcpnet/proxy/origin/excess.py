@@ -1,6 +1,6 @@
-"""What an origin sends behind the end of its answer: thrown away, and the answer kept."""
+"""What an origin sends though nobody asked for it: thrown away, and the answer before it kept."""
 
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from aiohttp.http_exceptions import HttpProcessingError
 
@@ -52,6 +52,23 @@ class AnswerAlone:
             self._wire.force_close()
             return messages, False, b""
         return [*messages, *found], upgraded, tail
+
+
+class Unasked:
+    """Stands where aiohttp has its parser, on a connection that waits for a request.
+
+    What comes is no answer to the next one, so the connection is closed over it.
+    """
+
+    def feed_data(self, data: bytes) -> NoReturn:
+        """Refuse bytes. Raises HttpProcessingError."""
+        raise HttpProcessingError(message=f"{len(data)} bytes that nobody asked for")
+
+    def feed_eof(self) -> None:
+        """Take the end: whoever asks next gets another connection."""
+
+
+UNASKED: Final = Unasked()
 
 
 def _is_last(message: Any) -> bool:

@@ -59,6 +59,7 @@ class Fetcher:
 
     async def __aenter__(self) -> Self:
         self._pool = Connector(
+            self._patience,
             ssl=self._tls,
             limit=MAX_CONNECTIONS,
             limit_per_host=MAX_CONNECTIONS_A_SITE,
@@ -151,13 +152,9 @@ class Fetcher:
         length = len(body or b"") if isinstance(body, bytes | None) else None
         head = wire.request(method, target.path, site.host_field, fields, length=length)
         self.uplink.requests += 1
-        progress = Progress(wire.host(target.site), self._patience)
+        progress = Progress(wire.host(target.site), self._pool.watch)
         request = Request(method, head, body, on_interim)
-        try:
-            response = await request.answered(self._pool, site, progress)
-        except BaseException:
-            progress.close()
-            raise
+        response = await request.answered(self._pool, site, progress)
         reply = Reply(response, progress, self.uplink)
         if flaw := wire.flaw(progress.host, reply.version, reply.status, reply.fields):
             reply.close()
@@ -200,7 +197,7 @@ class Reply:
         self.reason = wire.harmless(response.reason.encode(errors="surrogateescape"))
         self.fields = wire.incoming(response.raw_headers)
         self.version = response.version
-        self.peer = response.peer
+        self.peer = response.wire.peer
         self.received = 0
         length = http.combined(self.fields, "content-length")
         self.length = int(length) if length and length.isdecimal() else None
@@ -208,7 +205,6 @@ class Reply:
 
     def close(self) -> None:
         """End the request."""
-        self._progress.close()
         self._response.close()
 
     def whole(self) -> bytes | None:

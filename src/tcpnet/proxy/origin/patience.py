@@ -31,20 +31,64 @@ class Patience:
         return self.idle if stage is Stage.BODY else self.connect
 
 
-class Progress:
-    """How far one request has come; `close` it when it is over.
+class Watch:
+    """Ends the waits of requests that take too long; `close` it when there are no more.
 
-    One timer for the whole request, which looks when it fires: a request has a handful of stages,
-    and nearly none of them takes too long.
+    One timer for all of them, which rings for the earliest: nearly none takes too long, and a
+    timer that is made and cancelled for each costs more than to look through them at times.
     """
 
-    def __init__(self, host: str, patience: Patience) -> None:
+    def __init__(self, patience: Patience) -> None:
+        self.patience = patience
+        self._loop = asyncio.get_running_loop()
+        self._waits: set[Progress] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._next = inf
+
+    def add(self, wait: "Progress") -> None:
+        """Look at this one from here on."""
+        self._waits.add(wait)
+
+    def discard(self, wait: "Progress") -> None:
+        """Look at this one no more."""
+        self._waits.discard(wait)
+
+    def deadline(self, seconds: float) -> float:
+        """Return the time of the loop so many seconds from now, at which one will be looked at."""
+        deadline = self._loop.time() + seconds
+        if deadline < self._next:
+            self._ring(deadline)
+        return deadline
+
+    def close(self) -> None:
+        """Let go of the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._next = None, inf
+
+    def _ring(self, when: float) -> None:
+        self.close()
+        self._timer, self._next = self._loop.call_at(when, self._look), when
+
+    def _look(self) -> None:
+        """End what waits too long, and look again when the next may have."""
+        self.close()
+        now = self._loop.time()
+        for wait in [wait for wait in self._waits if wait.deadline <= now]:
+            wait.expire()
+        earliest = min((wait.deadline for wait in self._waits), default=inf)
+        if earliest < inf:
+            self._ring(earliest)
+
+
+class Progress:
+    """How far one request has come."""
+
+    def __init__(self, host: str, watch: Watch) -> None:
         self.host = host
         self.stage = Stage.CONNECT
-        self._patience = patience
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-        self._deadline = inf
+        self.deadline = inf
+        self._watch = watch
         self._task: asyncio.Task[object] | None = None
         self._cancelled = 0
         self._expired = False
@@ -58,7 +102,7 @@ class Progress:
         return self
 
     def __enter__(self) -> None:
-        """Nothing more: the time runs."""
+        self._watch.add(self)
 
     def __exit__(
         self,
@@ -66,19 +110,20 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        task, self._task, self._deadline = self._task, None, inf
+        self._watch.discard(self)
+        task, self._task = self._task, None
         if not self._expired or error is None:
             return
         assert task is not None, "only a task can have taken too long"
         others = task.uncancel() > self._cancelled
         if isinstance(error, asyncio.CancelledError) and not others:
-            seconds = self._patience.of(self.stage)
+            seconds = self._watch.patience.of(self.stage)
             raise TimedOut(self.host, self.stage, seconds) from error
 
     def enter(self, stage: Stage) -> None:
         """Begin a stage, with all its time before it."""
         self.stage = stage
-        self._allow(self._patience.of(stage))
+        self._allow(self._watch.patience.of(stage))
 
     async def watched(self, body: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
         """Pass a body on to an origin; the time that its source takes is not the origin's."""
@@ -89,35 +134,17 @@ class Progress:
             self._allow(inf)
         self.enter(Stage.ANSWER)
 
-    def close(self) -> None:
-        """Let go of the timer."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def expire(self) -> None:
+        """End the wait."""
+        self._watch.discard(self)
+        self._expired = True
+        assert self._task is not None, "only what a task waits for is watched"
+        self._task.cancel()
 
     def _allow(self, seconds: float) -> None:
         # A name may be found, or an upload go on, after nobody waits for it any more.
-        if self._task is None or self._expired:
-            return
-        self._deadline = self._loop.time() + seconds
-        if self._timer is None or self._timer.when() > self._deadline:
-            self.close()
-            self._wait()
-
-    def _wait(self) -> None:
-        if self._deadline < inf:
-            self._timer = self._loop.call_at(self._deadline, self._look)
-
-    def _look(self) -> None:
-        """End the task that waits too long; else look again when it may have."""
-        self._timer = None
-        if self._task is None:
-            return
-        if self._loop.time() < self._deadline:
-            self._wait()
-        else:
-            self._expired = True
-            self._task.cancel()
+        if self._task is not None and not self._expired:
+            self.deadline = self._watch.deadline(seconds)
 
 
 running: ContextVar[Progress | None] = ContextVar("running", default=None)

@@ -13,16 +13,13 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from tcpnet.proxy.entry import OnInterim
 from tcpnet.proxy.failures import Stage
-from tcpnet.proxy.origin import diagnosis, wire
+from tcpnet.proxy.origin import diagnosis
 from tcpnet.proxy.origin.connector import Connector, Site, Wire
-from tcpnet.proxy.origin.patience import Progress, running
+from tcpnet.proxy.origin.patience import Progress
 from tcpnet.proxy.origin.responses import Response
 from tcpnet.proxy.origin.upload import Upload
 
 Body = bytes | AsyncIterable[bytes] | None
-
-_PIECE: Final = 64 * 1024
-"""Bytes of a body that are read ahead, twice: more, and one site's holds everybody up."""
 
 _REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 """Methods that may be sent again where nobody knows whether they came in (RFC 9110 §9.2.2)."""
@@ -39,7 +36,6 @@ class Request:
 
     async def answered(self, pool: Connector, site: Site, progress: Progress) -> Response:
         """Return the answer, of which only the head was read. Raises FetchError."""
-        running.set(progress)
         repeatable = self._method in _REPEATABLE and isinstance(self._body, bytes | None)
         while True:
             try:
@@ -51,33 +47,16 @@ class Request:
                 repeatable = False
 
     async def _answered_once(self, pool: Connector, site: Site, progress: Progress) -> Response:
-        connection = await pool.dial(site)
-        connected = connection.protocol
-        assert isinstance(connected, Wire), "the pool makes its own connections"
-        response = Response(connection, connected)
+        response = Response(pool.at_hand(site) or await pool.dial(site, progress))
         try:
-            if not connected.is_connected() or connected.should_close:
-                # It ended, or bytes came that nobody asked for, and that are no answer to this.
-                raise aiohttp.ServerDisconnectedError
-            self._prepare(connected)
+            response.wire.expect(body=self._method != "HEAD")
             progress.enter(Stage.ANSWER)
-            response.upload = self._write(connected, progress)
+            response.upload = self._write(response.wire, progress)
             await response.read_head(self._on_interim)
         except BaseException:
             response.close()
             raise
         return response
-
-    def _prepare(self, connected: Wire) -> None:
-        connected.set_response_params(
-            skip_payload=self._method == "HEAD",
-            read_until_eof=True,
-            auto_decompress=False,
-            read_bufsize=_PIECE,
-            max_line_size=wire.MAX_LINE,
-            max_field_size=wire.MAX_LINE,
-            max_headers=wire.MAX_FIELDS,
-        )
 
     def _write(self, connected: Wire, progress: Progress) -> Upload | None:
         assert connected.transport is not None, "it is connected"

@@ -7,11 +7,9 @@ import ssl
 from typing import Any
 
 import aiohttp
-from aiohttp.connector import Connection
 
 from tcpnet.proxy.entry import OnInterim
-from tcpnet.proxy.origin.connector import Wire
-from tcpnet.proxy.origin.excess import AnswerAlone
+from tcpnet.proxy.origin.connector import Lease
 from tcpnet.proxy.origin.upload import Upload
 from tcpnet.proxy.origin.wire import harmless, incoming
 
@@ -29,20 +27,14 @@ class Response:
     raw_headers: tuple[tuple[bytes, bytes], ...]
     content: aiohttp.StreamReader
 
-    def __init__(self, connection: Connection, wire: Wire) -> None:
+    def __init__(self, lease: Lease) -> None:
         self.upload: Upload | None = None
-        self._connection = connection
-        self._wire = wire
-
-    @property
-    def peer(self) -> str:
-        """The numeric address of the other end."""
-        return self._wire.peer
+        self.wire = lease.wire
+        self._lease: Lease | None = lease
 
     async def read_head(self, on_interim: OnInterim | None) -> None:
         """Read the head; `on_interim` is told of answers before it. Raises what aiohttp does."""
-        wire: Any = self._wire
-        wire._parser = AnswerAlone(wire)
+        wire: Any = self.wire
         message, content = await wire.read()
         while 100 <= message.code < 200 and message.code != 101:
             if on_interim is not None and message.code > 101:
@@ -65,7 +57,8 @@ class Response:
         """Let go of the connection, unless it was given back already."""
         if self.upload is not None:
             self.upload.cancel()
-        self._connection.close()
+        if self._lease is not None:
+            self._lease.close()
 
     @property
     def broke_off(self) -> bool:
@@ -76,20 +69,20 @@ class Response:
         """
         if self._is_framed:
             return False
-        wire = self._wire
+        wire = self.wire
         return isinstance(wire.exception(), aiohttp.ClientOSError) or (
             wire.tls is not None and not _said_goodbye(wire.tls)
         )
 
     def _ended(self) -> None:
         """Give the connection back, unless more is to be sent on it or was switched."""
-        if self._wire.upgraded:
+        if self.wire.upgraded or self._lease is None:
             return
         if self.upload is not None and not self.upload.is_over:
-            self.upload.cancel()
-            self._connection.close()
+            self.close()
         else:
-            self._connection.release()
+            self._lease.release()
+            self._lease = None
 
 
 def _said_goodbye(tls: ssl.SSLObject) -> bool:
