@@ -41,6 +41,7 @@ class PortConnection(asyncio.Protocol):
 
     def __init__(self, service: Service, hits: Hits, spawn: Spawn, on_lost: "OnLost") -> None:
         self.caller = Caller("")
+        self.own_address = ""
         self._service = service
         self._hits = hits
         self._spawn = spawn
@@ -71,7 +72,9 @@ class PortConnection(asyncio.Protocol):
             self._transport.abort()
             return
         self._transport.set_write_buffer_limits(high=_HIGH_WATER)
-        self.caller = Caller(self._numeric("peername"), self._numeric("sockname"))
+        (address, _), (own, port) = self._numeric("peername"), self._numeric("sockname")
+        self.caller = Caller(address, own)
+        self.own_address = f"[{own}]:{port}" if ":" in own else f"{own}:{port}"
         self._service.counters.connections += 1
         if refused := self._service.door.admit(self.caller):
             log.debug("not let in", extra={"address": self.caller.address, "reason": str(refused)})
@@ -155,16 +158,13 @@ class PortConnection(asyncio.Protocol):
 
     # What an exchange does with its client.
 
-    def write(self, data: bytes) -> None:
-        """Send bytes."""
-        if data and not self._transport.is_closing():
+    def write(self, data: bytes) -> bool:
+        """Send bytes; False where more are to wait until the client has `drained`."""
+        if self._transport.is_closing():
+            return False
+        if data:
             self._transport.write(data)
-
-    @property
-    def own_address(self) -> str:
-        """The address and port of this hub that the client called, as in a URL."""
-        host, port = self.caller.own, self._transport.get_extra_info("sockname")[1]
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return self._writable.is_set()
 
     async def drained(self) -> None:
         """Wait until the client has taken most of what was sent."""
@@ -184,10 +184,10 @@ class PortConnection(asyncio.Protocol):
         finally:
             self._leave()  # the tunnel was told of the end of the connection, not this
 
-    def _numeric(self, end: str) -> str:
-        """The address at one end of the connection, without its zone."""
+    def _numeric(self, end: str) -> tuple[str, int]:
+        """The address at one end of the connection, without its zone, and the port."""
         name = self._transport.get_extra_info(end)
-        return str(name[0]).partition("%")[0] if name else ""
+        return (str(name[0]).partition("%")[0], int(name[1])) if name else ("", 0)
 
     @property
     def _awaits_body(self) -> bool:
@@ -286,6 +286,9 @@ class PortConnection(asyncio.Protocol):
     async def _run(self, exchange: Exchange) -> None:
         try:
             await exchange.run()
+            if not (self._writable.is_set() or self._is_tunnel):
+                # Or the next answer would come on top, or the end before the client took all.
+                await self._writable.wait()
         except ConnectionError:
             exchange.keeps_alive = False  # the client left while it was answered
         except Exception:

@@ -5,9 +5,9 @@ from typing import Final, Protocol
 from tcpnet.errors import UserError
 from tcpnet.proxy import codings, urls
 from tcpnet.proxy.answers import Answer
-from tcpnet.proxy.entry import HTTP_1_0, HTTP_1_1, Fields, PageRequest
+from tcpnet.proxy.entry import HTTP_1_0, HTTP_1_1, Fields, PageRequest, Version
 from tcpnet.proxy.failures import FetchError
-from tcpnet.proxy.fields import combined, end_to_end, replaced, without
+from tcpnet.proxy.fields import combined, end_to_end, has, replaced, without
 from tcpnet.proxy.port import mapping, records, refusals, responses, targets
 from tcpnet.proxy.port.asker import Asker, Caller, Stranger
 from tcpnet.proxy.port.cachestatus import cache_status
@@ -30,17 +30,17 @@ _HERE: Final = frozenset({"expect", "host", "proxy-authorization"})
 
 
 class Client(Protocol):
-    """The connection that a request came on."""
+    """The connection that a request came on.
+
+    `own_address` is the address and port of this hub that the client called, as in a URL.
+    """
 
     caller: Caller
 
-    @property
-    def own_address(self) -> str:
-        """The address and port of this hub that the client called, as in a URL."""
-        ...
+    own_address: str
 
-    def write(self, data: bytes) -> None:
-        """Send bytes."""
+    def write(self, data: bytes) -> bool:
+        """Send bytes; False where more are to wait until the client has `drained`."""
         ...
 
     async def drained(self) -> None:
@@ -67,7 +67,6 @@ class Exchange:
         self.keeps_alive = False
         self.broke_off = False
         self._cached = "refused"
-        self._via = service.web.via()
         self._unsent = b""
         self._is_over = False
 
@@ -75,7 +74,13 @@ class Exchange:
         """Answer, whatever comes of it."""
         self._service.counters.requests += 1
         try:
-            await self._answer()
+            match self._target():
+                case PageTarget() as target:
+                    await self._page(target)
+                case OwnTarget() as target:
+                    self._own_page(target)
+                case TunnelTarget() as target:
+                    await self._tunnel(target)
         except Refused as error:
             self._refuse(error)
         except (FetchError, UserError) as error:
@@ -84,9 +89,11 @@ class Exchange:
             self._refuse(mine or refusals.of(error))
         finally:
             self._is_over = True
-            self._record()
+            if records.wanted():
+                self._record()
 
-    async def _answer(self) -> None:
+    def _target(self) -> Target:
+        """Return what is asked for; a request that may go no further is for this hub itself."""
         head = self._head
         if head.method == "TRACE":
             raise Refused(405, "TRACE is not answered here.", fields=(("Allow", _ALLOWED),))
@@ -95,22 +102,11 @@ class Exchange:
             raise Refused(501, "Methods are written in capital letters here.")
         if "expect" in head.asked and head.asked["expect"].lower() != "100-continue":
             raise Refused(417, "Only 100-continue can be expected here.")
-        match self._target():
-            case OwnTarget() as target:
-                await self._own_page(target)
-            case PageTarget() as target:
-                await self._page(target)
-            case TunnelTarget() as target:
-                await self._asker()
-                self._check_port(target)
-                await self._client.tunnel(target)
-
-    def _target(self) -> Target:
-        """Return what is asked for; a request that may go no further is for this hub itself."""
-        target, head = targets.read(self._head), self._head
+        target = targets.read(head)
         if isinstance(target, PageTarget) and not target.mapped:
-            site = urls.origin(target.url)
-            if site in (PROBE, f"http://{self._client.own_address}"):
+            own = (PROBE, f"http://{self._client.own_address}")
+            # The whole site is found out only where it may be one of them.
+            if target.url.startswith(own) and (site := urls.origin(target.url)) in own:
                 # A browser that has this hub for its proxy asks it so for what is behind /+/, too.
                 return targets.here(target.url[len(site) :])
             if head.method == "OPTIONS" and head.asked.get("max-forwards") == "0":
@@ -126,24 +122,24 @@ class Exchange:
         """Say that a defect of this hub ended it."""
         self._refuse(Refused(500, "The hub failed at this; it has been noted.", final=True))
 
-    async def _asker(self, *, mapped: bool = False) -> Asker:
-        # Programs that know nothing of proxies can log in at a site only, so the hub acts as one.
-        field = "authorization" if mapped else "proxy-authorization"
-        credentials, door = self._head.asked.get(field), self._service.door
+    async def _asker(self, credentials: str | None, *, mapped: bool = False) -> Asker:
         try:
-            return door.known(credentials) or await door.asker(credentials, self._client.caller)
+            return await self._service.door.asker(credentials, self._client.caller)
         except Stranger as error:
             status, challenge = (401, "WWW-Authenticate") if mapped else (407, "Proxy-Authenticate")
             raise Refused(status, str(error), fields=((challenge, _CHALLENGE),)) from error
 
-    def _check_port(self, target: TunnelTarget) -> None:
-        ports = self._service.connect_ports
+    async def _tunnel(self, target: TunnelTarget) -> None:
+        credentials, ports = self._head.asked.get(_LOGIN), self._service.connect_ports
+        if self._service.door.known(credentials) is None:
+            await self._asker(credentials)
         if target.port not in ports:
             open_ones = ", ".join(map(str, sorted(ports))) or "none"
             words = f"Tunnels to port {target.port} are refused; open are {open_ones}"
             raise Refused(403, f"{words} (the operator can allow it: proxy.connect_ports).")
+        await self._client.tunnel(target)
 
-    async def _own_page(self, target: OwnTarget) -> None:
+    def _own_page(self, target: OwnTarget) -> None:
         allowed = (("Allow", "GET, HEAD, OPTIONS"),)
         if self._head.method == "OPTIONS":
             page: OwnPage | None = OwnPage(200, (("Allow", _ALLOWED),), b"")
@@ -153,10 +149,11 @@ class Exchange:
             raise Refused(405, "This hub's own pages can only be read.", fields=allowed)
         if page is None:
             raise Refused(404, "There is no such page at this hub; / says what there is.")
-        date = (("Date", http_date_text(self._service.clock())),)
-        self._begin(page.status, "", (*date, *page.fields), len(page.body), responses.CACHE)
-        await self._send(page.body)
-        self._end()
+        self._cached = responses.CACHE
+        date = ("Date", http_date_text(self._service.clock()))
+        fields = (date, *page.fields, *self._marks(HTTP_1_1, has_age=False))
+        self._begin(page.status, "", fields, len(page.body))
+        self._end(page.body)
 
     def _called(self) -> str:
         """How the client calls this hub."""
@@ -164,23 +161,27 @@ class Exchange:
         return mapping.base(host, self._client.own_address)
 
     async def _page(self, target: PageTarget) -> None:
-        knows_proxies = not self._head.target.startswith("/")
-        asker = await self._asker(mapped=target.mapped and not knows_proxies)
+        head = self._head
+        # Programs that know nothing of proxies can log in at a site only, so the hub acts as one.
+        mapped = target.mapped and head.target.startswith("/")
+        credentials = head.asked.get("authorization" if mapped else _LOGIN)
+        known = self._service.door.known(credentials)
+        asker = known or await self._asker(credentials, mapped=mapped)
         request = PageRequest(
-            method=self._head.method,
+            method=head.method,
             url=target.url,
             fields=self._fields(target),
             body=self._upload,
             client=None if asker.private else self._client.caller.address,
             caching=asker.caching,
-            on_interim=self._interim if self._head.is_1_1 else None,
-            version=HTTP_1_1 if self._head.is_1_1 else HTTP_1_0,
+            on_interim=self._interim if head.is_1_1 else None,
+            version=HTTP_1_1 if head.is_1_1 else HTTP_1_0,
         )
         async with self._service.web.fetch(request) as answer:
             if target.mapped:
                 await self._pass_mapped(target.url, answer)
             else:
-                await self._pass_on(answer)
+                await self._pass_on(answer, answer.fields)
 
     def _fields(self, target: PageTarget) -> Fields:
         """Return the fields that go on."""
@@ -196,7 +197,7 @@ class Exchange:
     def _interim(self, status: int, reason: str, fields: Fields) -> None:
         """Pass on what comes before the answer (RFC 9110 §15.2)."""
         if self._framed is None and not self._is_over:
-            marked = (*end_to_end(fields), ("Via", self._via))
+            marked = (*end_to_end(fields), ("Via", self._service.web.via()))
             self._client.write(responses.encoded_head(status, reason, marked))
 
     async def _pass_mapped(self, url: str, answer: Answer) -> None:
@@ -214,15 +215,14 @@ class Exchange:
                 await self._send(piece)
         self._end()
 
-    async def _pass_on(self, answer: Answer, fields: Fields | None = None) -> None:
-        is_head = self._head.method == "HEAD"
-        fields = answer.fields if fields is None else fields
-        fields = fields if is_head else responses.unframed(fields)
-        length = None if is_head else answer.length
-        self._begin_with(answer, fields, length)
-        if not is_head and (last := answer.at_once()) is not None:
-            await self._send(last)
-        elif not is_head:
+    async def _pass_on(self, answer: Answer, fields: Fields) -> None:
+        if self._head.method == "HEAD":
+            self._begin_with(answer, fields, None)
+            self._end()
+            return
+        self._begin_with(answer, responses.unframed(fields), answer.length)
+        last = answer.at_once()
+        if last is None:
             last = b""
             async for chunk in answer:
                 if answer.received == answer.length:
@@ -230,30 +230,26 @@ class Exchange:
                     last = chunk
                 else:
                     await self._send(chunk)
-            await self._send(last)
-        self._end()
+        self._end(last)
 
     def _begin_with(self, answer: Answer, fields: Fields, length: int | None) -> None:
-        self._via = self._service.web.via(answer.version)
-        self._begin(answer.status, answer.reason, fields, length, cache_status(answer))
+        """Begin an answer that is passed on with these fields."""
+        self._cached = cache_status(answer)
+        marks = self._marks(answer.version, has_age=has(answer.fields, "age"))
+        self._begin(answer.status, answer.reason, (*fields, *marks), length)
 
-    def _begin(
-        self, status: int, reason: str, fields: Fields, length: int | None, cached: str
-    ) -> None:
-        self._cached = cached
-        marks: Fields = (("Cache-Status", cached), ("Via", self._via))
-        if combined(fields, "age") is None:
-            # Made when it was asked for, as far as this hub can tell (RFC 9111 §4.2.3).
-            age = max(0, int(self._service.clock() - self._began_at))
-            marks = (("Age", str(age)), *marks)
-        self._framed = Framed(
-            self._head,
-            status,
-            reason,
-            (*fields, *marks),
-            length,
-            keeps_alive=self._head.keeps_alive,
-        )
+    def _marks(self, version: Version, *, has_age: bool) -> Fields:
+        """Return what this hub adds to an answer that came in this version of HTTP."""
+        marks = (("Cache-Status", self._cached), ("Via", self._service.web.via(version)))
+        if has_age:
+            return marks
+        # Made when it was asked for, as far as this hub can tell (RFC 9111 §4.2.3).
+        age = max(0, int(self._service.clock() - self._began_at))
+        return (("Age", str(age)), *marks)
+
+    def _begin(self, status: int, reason: str, fields: Fields, length: int | None) -> None:
+        head = self._head
+        self._framed = Framed(head, status, reason, fields, length, keeps_alive=head.keeps_alive)
         if length is None or length > _JOINED:
             self._client.write(self._framed.head)
         else:
@@ -262,17 +258,19 @@ class Exchange:
     async def _send(self, chunk: bytes) -> None:
         assert self._framed is not None, "a body follows its head"
         head, self._unsent = self._unsent, b""
-        self._client.write(head + self._framed.piece(chunk))
-        await self._client.drained()
+        if not self._client.write(head + self._framed.piece(chunk)):
+            await self._client.drained()
 
-    def _end(self) -> None:
-        assert self._framed is not None, "a body follows its head"
+    def _end(self, last: bytes = b"") -> None:
+        """Send what is left of the body."""
+        framed = self._framed
+        assert framed is not None, "a body follows its head"
         head, self._unsent = self._unsent, b""
-        self._client.write(head + self._framed.end)
-        self.keeps_alive = self._framed.keeps_alive
+        self._client.write(head + framed.piece(last) + framed.end)
+        self.keeps_alive = framed.keeps_alive
 
     def _record(self) -> None:
-        if records.wanted() and self._framed is not None:
+        if self._framed is not None:
             head = self._head
             records.note(head.method, head.target, self._framed.status, self._cached)
 
@@ -282,17 +280,15 @@ class Exchange:
         if self._framed is not None and not self._unsent:
             self.broke_off = True
             return
-        self._unsent = b""
         self._framed = responses.refusal(
             self._head,
             refused,
-            self._via,
+            self._service.web.via(),
             self._service.clock(),
             keeps_alive=self._head.keeps_alive and not refused.final,
         )
-        self._client.write(self._framed.head)
-        self._client.write(self._framed.piece(responses.sentence(refused)))
-        self._end()
+        self._unsent = self._framed.head
+        self._end(responses.sentence(refused))
 
 
 def _one_hop_less(fields: Fields, left: str) -> Fields:
@@ -302,5 +298,6 @@ def _one_hop_less(fields: Fields, left: str) -> Fields:
     return replaced(fields, "Max-Forwards", str(int(left) - 1))
 
 
+_LOGIN: Final = "proxy-authorization"
 _CHALLENGE: Final = 'Basic realm="tcpnet", charset="UTF-8"'
 _ALLOWED: Final = "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH, CONNECT"

@@ -20,17 +20,15 @@ _BODILESS: Final = frozenset({204, 304})
 
 def encoded_head(status: int, reason: str, fields: Fields) -> bytes:
     """Write a status line and fields, which hold nothing that could end a line."""
-    lines = [f"HTTP/1.1 {status} {reason or _PHRASES.get(status, '')}"]
-    lines += [f"{name}: {value}" for name, value in fields]
-    lines.append("\r\n")
-    return "\r\n".join(lines).encode("latin-1", "replace")
+    first = f"HTTP/1.1 {status} {reason or _PHRASES.get(status, '')}"
+    return "\r\n".join((first, *map(": ".join, fields), "\r\n")).encode("latin-1", "replace")
 
 
 class Framed:
     """One response to one request: its head, then its body in the framing the client can read.
 
     `length` counts the body's bytes where they are known. `keeps_alive` tells whether the
-    connection may go on behind it.
+    connection may go on behind it; where it `ends_with_connection`, nothing else ends the body.
     """
 
     def __init__(
@@ -43,37 +41,29 @@ class Framed:
         *,
         keeps_alive: bool,
     ) -> None:
+        has_body = head.method != "HEAD" and status not in _BODILESS
+        is_endless = has_body and length is None
         self.status = status
-        self._length = length
-        self._has_body = head.method != "HEAD" and status not in _BODILESS
-        self._chunked = self._has_body and length is None and head.is_1_1
-        self.keeps_alive = keeps_alive and (
-            not self._has_body or length is not None or self._chunked
-        )
-        self.head = encoded_head(status, reason, (*fields, *self._framing(head, length)))
-
-    def _framing(self, head: RequestHead, length: int | None) -> Fields:
-        made: list[tuple[str, str]] = []
+        self.ends_with_connection = is_endless and not head.is_1_1
+        self.keeps_alive = keeps_alive and not self.ends_with_connection
+        self._has_body = has_body
+        self._chunked = is_endless and head.is_1_1
+        framing = []
         if self._chunked:
-            made.append(("Transfer-Encoding", "chunked"))
-        elif self._has_body and length is not None:
-            made.append(("Content-Length", str(length)))
+            framing.append(("Transfer-Encoding", "chunked"))
+        elif has_body and length is not None:
+            framing.append(("Content-Length", str(length)))
         if not self.keeps_alive:
-            made.append(("Connection", "close"))
+            framing.append(("Connection", "close"))
         elif not head.is_1_1:
-            made.append(("Connection", "keep-alive"))
-        return tuple(made)
+            framing.append(("Connection", "keep-alive"))
+        self.head = encoded_head(status, reason, (*fields, *framing))
 
     def piece(self, data: bytes) -> bytes:
         """Return a piece of the body as it goes on the wire."""
         if not self._has_body or not data:
             return b""
         return b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
-
-    @property
-    def ends_with_connection(self) -> bool:
-        """Whether only the end of the connection ends the body."""
-        return self._has_body and not self._chunked and self._length is None
 
     @property
     def end(self) -> bytes:
