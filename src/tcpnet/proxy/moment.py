@@ -2,23 +2,23 @@
 
 import asyncio
 
+from msgspec import Struct
 
-class Moment:
+
+class Moment(Struct, eq=False):
     """An event that never ends; without waiters it takes an eighth of the memory of asyncio's."""
 
-    __slots__ = ("_waiting", "has_come")
-
-    def __init__(self) -> None:
-        self.has_come = False
-        self._waiting: list[asyncio.Future[None]] | None = None
+    has_come: bool = False
+    _waiting: list[asyncio.Future[None]] | None = None
 
     def come(self) -> None:
         """Wake everybody who waits; again is harmless."""
         self.has_come = True
-        waiting, self._waiting = self._waiting, None
-        for future in waiting or ():
-            if not future.done():
-                future.set_result(None)
+        if self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            for future in waiting:
+                if not future.done():
+                    future.set_result(None)
 
     async def wait(self) -> None:
         """Wait until it has come."""

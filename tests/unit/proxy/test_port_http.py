@@ -1,6 +1,7 @@
 """HTTP at the proxy port: bodies both ways, conditions, ranges, marks and refusals."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import pytest
 
 from tcpnet.proxy.entry import HTTP_1_0, HTTP_1_1
 from tcpnet.proxy.port.connection import PortConnection
+from tcpnet.proxy.port.heads import RequestHead
 from tcpnet.proxy.port.hits import Hits
+from tcpnet.proxy.port.responses import Framed
 from tests.origins import RESETS, Exchange, origin
 from tests.unit.net.memory import MemoryTransport, tick
 from tests.unit.proxy.ports import Stand, echoing, said, standing
@@ -206,6 +209,29 @@ async def test_an_answer_without_a_length_goes_out_in_chunks(stand: Stand) -> No
     assert (answer.fields["transfer-encoding"], answer.body) == ("chunked", b"endless")
     assert "transfer-encoding" not in plain.fields
     assert (plain.fields["connection"], plain.body) == ("close", b"endless")
+
+
+@pytest.mark.parametrize(
+    ("said_there", "length", "sent"),
+    [
+        (["4"], 4, ["4"]),
+        (["04"], 4, ["4"]),
+        (["4", "4"], 4, ["4"]),
+        (["5"], 4, ["4"]),
+        ([], 4, ["4"]),
+        (["4"], None, []),
+    ],
+)
+def test_an_answer_says_its_length_once_and_right(
+    said_there: list[str], length: int | None, sent: list[str]
+) -> None:
+    """Whatever came from elsewhere; of one that nobody knows nothing is said."""
+    asked = RequestHead("GET", "/", True, (), {})
+    fields = tuple(("Content-Length", number) for number in said_there)
+
+    framed = Framed(asked, 200, "OK", fields, length, keeps_alive=True)
+
+    assert re.findall(r"\r\nContent-Length: (.*)\r\n", framed.head.decode()) == sent
 
 
 async def test_an_answer_that_breaks_off_is_seen_to(stand: Stand) -> None:

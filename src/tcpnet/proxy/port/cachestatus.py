@@ -6,14 +6,14 @@ from tcpnet.proxy.port.responses import CACHE
 
 def cache_status(answer: Answer) -> str:
     """Return this cache's member of Cache-Status for an answer."""
-    if answer.source in (Source.CACHE, Source.STALE):
-        return f"{CACHE}; hit{_ttl(answer)}"
-    words = f"{CACHE}; fwd={answer.forwarded}"
-    if answer.source is Source.VALIDATED:
-        return f"{words}; fwd-status=304"
-    if answer.source is Source.SHARED:
-        return f"{words}; stored; collapsed" if answer.is_kept else f"{words}; collapsed"
-    return f"{words}; stored" if answer.is_kept else words
+    source, kept = answer.source, "; stored" if answer.is_kept else ""
+    if source is Source.ORIGIN:
+        return f"{CACHE}; fwd={answer.forwarded}{kept}"
+    if source is Source.SHARED:
+        return f"{CACHE}; fwd={answer.forwarded}{kept}; collapsed"
+    if source is Source.VALIDATED:
+        return f"{CACHE}; fwd={answer.forwarded}; fwd-status=304"
+    return f"{CACHE}; hit{_ttl(answer)}"
 
 
 def _ttl(answer: Answer) -> str:

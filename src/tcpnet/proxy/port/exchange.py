@@ -150,8 +150,7 @@ class Exchange:
         if page is None:
             raise Refused(404, "There is no such page at this hub; / says what there is.")
         self._cached = responses.CACHE
-        date = ("Date", http_date_text(self._service.clock()))
-        fields = (date, *page.fields, *self._marks(HTTP_1_1, has_age=False))
+        fields = (("Date", http_date_text(self._service.clock())), *page.fields)
         self._begin(page.status, "", fields, len(page.body))
         self._end(page.body)
 
@@ -216,12 +215,9 @@ class Exchange:
         self._end()
 
     async def _pass_on(self, answer: Answer, fields: Fields) -> None:
-        if self._head.method == "HEAD":
-            self._begin_with(answer, fields, None)
-            self._end()
-            return
-        self._begin_with(answer, responses.unframed(fields), answer.length)
-        last = answer.at_once()
+        is_head = self._head.method == "HEAD"
+        self._begin_with(answer, fields, None if is_head else answer.length)
+        last = b"" if is_head else answer.at_once()
         if last is None:
             last = b""
             async for chunk in answer:
@@ -233,23 +229,27 @@ class Exchange:
         self._end(last)
 
     def _begin_with(self, answer: Answer, fields: Fields, length: int | None) -> None:
-        """Begin an answer that is passed on with these fields."""
+        """Begin with the head of an answer under these fields."""
         self._cached = cache_status(answer)
-        marks = self._marks(answer.version, has_age=has(answer.fields, "age"))
-        self._begin(answer.status, answer.reason, (*fields, *marks), length)
+        self._begin(answer.status, answer.reason, fields, length, answer.version)
 
-    def _marks(self, version: Version, *, has_age: bool) -> Fields:
-        """Return what this hub adds to an answer that came in this version of HTTP."""
-        marks = (("Cache-Status", self._cached), ("Via", self._service.web.via(version)))
-        if has_age:
-            return marks
-        # Made when it was asked for, as far as this hub can tell (RFC 9111 §4.2.3).
-        age = max(0, int(self._service.clock() - self._began_at))
-        return (("Age", str(age)), *marks)
-
-    def _begin(self, status: int, reason: str, fields: Fields, length: int | None) -> None:
+    def _begin(
+        self,
+        status: int,
+        reason: str,
+        fields: Fields,
+        length: int | None,
+        version: Version = HTTP_1_1,
+    ) -> None:
         head = self._head
-        self._framed = Framed(head, status, reason, fields, length, keeps_alive=head.keeps_alive)
+        marks = [("Cache-Status", self._cached), ("Via", self._service.web.via(version))]
+        if not has(fields, "age"):
+            # Made when it was asked for, as far as this hub can tell (RFC 9111 §4.2.3).
+            age = max(0, int(self._service.clock() - self._began_at))
+            marks.insert(0, ("Age", str(age)))
+        self._framed = Framed(
+            head, status, reason, fields, length, keeps_alive=head.keeps_alive, marks=marks
+        )
         if length is None or length > _JOINED:
             self._client.write(self._framed.head)
         else:

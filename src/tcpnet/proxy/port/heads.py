@@ -22,6 +22,8 @@ _TOKEN: Final = rb"[-!#$%&'*+.^_`|~0-9A-Za-z]++"
 _HEAD: Final = re.compile(
     rb"(%b) ([!-~]++) HTTP/1\.([0-9])\r\n((?:%b:[\t -~\x80-\xff]*+\r\n)*+)\r\n" % (_TOKEN, _TOKEN)
 )
+# Of what `_HEAD` took: a name, and a value without the blanks around it.
+_FIELD: Final = re.compile(r"([^:]++):[ \t]*+((?:[^\r]*[^\r \t])?)[ \t]*+\r\n")
 _REQUEST_LINE: Final = re.compile(rb"%b ([^ ]++) HTTP/([0-9])\.[0-9]" % _TOKEN)
 _FIELD_NAME: Final = re.compile(_TOKEN)
 
@@ -60,14 +62,7 @@ def parse(data: bytes, start: int = 0) -> tuple[RequestHead, int] | None:
         raise _long_target()
     if found.end() - start > MAX_HEAD:
         raise _large_head()
-    fields = tuple(
-        [
-            (name, value.strip(" \t"))
-            for name, _, value in [
-                line.partition(":") for line in block.decode("latin-1").split("\r\n")[:-1]
-            ]
-        ]
-    )
+    fields = tuple(_FIELD.findall(block.decode("latin-1")))
     if len(fields) > MAX_FIELDS:
         raise Malformed(f"The request has more than {MAX_FIELDS} header fields.", 431)
     head = RequestHead(method.decode(), target.decode(), minor != b"0", fields, index(fields))

@@ -109,16 +109,17 @@ class Hits:
         """
         if head.method not in ("GET", "HEAD") or not head.is_1_1 or head.target.startswith("/"):
             return None
-        if not head.asked.keys().isdisjoint(_NOT_PLAIN) or not head.keeps_alive:
-            return None
-        asker = self._door.known(head.asked.get("proxy-authorization"))
-        if asker is None or not asker.caching:
-            return None
         try:
             url = targets.page(head.target)
         except Refused:
             return None
-        found = self._found(url, head.asked)
+        pages = self._pages.variants(url)
+        if not pages or not head.asked.keys().isdisjoint(_NOT_PLAIN) or not head.keeps_alive:
+            return None
+        asker = self._door.known(head.asked.get("proxy-authorization"))
+        if asker is None or not asker.caching:
+            return None
+        found = self._found(pages, head.asked)
         if not found:
             return None
         request = PageRequest(head.method, url, head.fields)
@@ -140,10 +141,10 @@ class Hits:
         counters.bytes_at_once += len(response[1])
         return response
 
-    def _found(self, url: str, asked: dict[str, str]) -> list[tuple[Page, Held]]:
+    def _found(self, pages: tuple[Page, ...], asked: dict[str, str]) -> list[tuple[Page, Held]]:
         """Return the stored responses for such a request; none if one of them is not at hand."""
         found = []
-        for page in self._pages.variants(url):
+        for page in pages:
             if fits(page.vary, asked):
                 held = self._pages.at_hand(page)
                 if held is None:

@@ -1,10 +1,11 @@
 """What the port says: heads of responses, and how their bodies are framed (RFC 9112 §6)."""
 
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
 
 from tcpnet.proxy.entry import Fields
-from tcpnet.proxy.fields import without
+from tcpnet.proxy.fields import values, without
 from tcpnet.proxy.port.heads import RequestHead
 from tcpnet.proxy.port.refusals import Refused
 from tcpnet.proxy.rules.dates import http_date_text
@@ -16,6 +17,7 @@ CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _PHRASES: Final = {int(status): status.phrase for status in HTTPStatus}
 _BODILESS: Final = frozenset({204, 304})
+_LENGTH: Final = frozenset({"content-length"})
 
 
 def encoded_head(status: int, reason: str, fields: Fields) -> bytes:
@@ -27,7 +29,8 @@ def encoded_head(status: int, reason: str, fields: Fields) -> bytes:
 class Framed:
     """One response to one request: its head, then its body in the framing the client can read.
 
-    `length` counts the body's bytes where they are known. `keeps_alive` tells whether the
+    `length` counts the body's bytes where they are known, and what `fields` say of it is put right;
+    `marks` are this hub's own fields. `keeps_alive` tells whether the
     connection may go on behind it; where it `ends_with_connection`, nothing else ends the body.
     """
 
@@ -40,6 +43,7 @@ class Framed:
         length: int | None,
         *,
         keeps_alive: bool,
+        marks: Iterable[tuple[str, str]] = (),
     ) -> None:
         has_body = head.method != "HEAD" and status not in _BODILESS
         is_endless = has_body and length is None
@@ -48,11 +52,14 @@ class Framed:
         self.keeps_alive = keeps_alive and not self.ends_with_connection
         self._has_body = has_body
         self._chunked = is_endless and head.is_1_1
-        framing = []
+        framing = [*marks]
+        if head.method != "HEAD":
+            said = (str(length),) if has_body and length is not None else ()
+            if values(fields, "content-length") != said:
+                fields = without(fields, _LENGTH)
+                framing += [("Content-Length", number) for number in said]
         if self._chunked:
             framing.append(("Transfer-Encoding", "chunked"))
-        elif has_body and length is not None:
-            framing.append(("Content-Length", str(length)))
         if not self.keeps_alive:
             framing.append(("Connection", "close"))
         elif not head.is_1_1:
@@ -93,8 +100,3 @@ def refusal(
 def sentence(refused: Refused) -> bytes:
     """Return the body that goes with a refusal."""
     return f"{refused}\n".encode(errors="replace")
-
-
-def unframed(fields: Fields) -> Fields:
-    """Return the fields less the length, which the port writes itself."""
-    return without(fields, {"content-length"})

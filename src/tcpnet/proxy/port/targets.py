@@ -1,10 +1,11 @@
 """What a request is for: a page of some site, a tunnel, or this hub itself (RFC 9112 §3.2)."""
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
 
 from tcpnet.errors import UserError
 from tcpnet.proxy import targets
@@ -24,8 +25,7 @@ _AUTHORITY: Final = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1
 _REMEMBERED: Final = 512
 
 
-@dataclass(frozen=True, slots=True)
-class PageTarget:
+class PageTarget(Struct, frozen=True):
     """A page under its normalised address; `mapped` where it was asked for under `/+/`.
 
     For an OPTIONS about a whole site the address has no path.
@@ -35,16 +35,14 @@ class PageTarget:
     mapped: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TunnelTarget:
+class TunnelTarget(Struct, frozen=True):
     """The two ends of a tunnel: here, and there."""
 
     host: str
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class OwnTarget:
+class OwnTarget(Struct, frozen=True):
     """Something of this hub itself."""
 
     path: str
