@@ -12,12 +12,15 @@ from typing import Any, Self
 from tcpnet.proxy.origin.fetcher import Fetcher
 from tcpnet.proxy.origin.guard import Guard, network
 from tcpnet.proxy.port.asker import Asker, Caller
+from tcpnet.proxy.port.connection import PortConnection
+from tcpnet.proxy.port.hits import Hits
 from tcpnet.proxy.port.listener import ProxyPort
 from tcpnet.proxy.port.refusals import Refused
 from tcpnet.proxy.port.service import OwnPage, Service
 from tcpnet.proxy.proxy import WebProxy
 from tcpnet.proxy.store.pages import Limits, PageStore
 from tests.origins import RESET, Exchange
+from tests.unit.net.memory import MemoryTransport
 
 SECRET = b"s" * 32
 
@@ -151,6 +154,13 @@ class Stand:
         """Return one more connection."""
         self.clients.append(await Client.dial(self.number))
         return self.clients[-1]
+
+    def in_memory(self, room: int) -> tuple[PortConnection, MemoryTransport]:
+        """Return one more connection without a kernel, which takes `room` bytes."""
+        service = self.service
+        hits = Hits(self.pages, self.door, self.web.via(), service.counters, service.clock)
+        port = PortConnection(service, hits, asyncio.create_task, lambda _: None)
+        return port, MemoryTransport(port, room)
 
 
 def own_pages(path: str, base: str) -> OwnPage | None:

@@ -109,6 +109,48 @@ async def test_places_are_given_back(tmp_path: Path) -> None:
     assert stand.door.inside == 0
 
 
+async def test_one_who_takes_nothing_gets_no_more_answers(tmp_path: Path) -> None:
+    """However small the pieces are in which he asks; what he asked for comes when he takes it."""
+    page = said("200 OK", "Cache-Control: max-age=60", body=bytes(50_000))
+    async with standing(tmp_path / "pages") as stand, origin(page) as site:
+        port, transport = stand.in_memory(room=0)
+        ask = f"GET {site.url()} HTTP/1.1\r\nHost: h\r\n\r\n".encode()
+        client = await stand.client()
+        await client.get(site.url())
+        await client.get(site.url())  # and is in memory from here on
+
+        for _ in range(20):
+            port.data_received(ask)
+        while_full = transport.written.count(b"HTTP/1.1 200")
+        while transport.get_write_buffer_size():
+            transport.takes(1_000_000)
+
+        assert while_full == 6  # 256 KiB and what goes beyond
+        assert transport.written.count(b"HTTP/1.1 200") == 20
+        transport.close()
+
+
+async def test_one_who_takes_slowly_is_not_told_to_ask_faster(tmp_path: Path) -> None:
+    """His next request is not read meanwhile; what counts is when he took a byte last."""
+    page = said("200 OK", "Cache-Control: max-age=60", body=bytes(50_000))
+    async with standing(tmp_path / "pages") as stand, origin(page) as site:
+        port, transport = stand.in_memory(room=0)
+        ask = f"GET {site.url()} HTTP/1.1\r\nHost: h\r\n\r\n".encode()
+        client = await stand.client()
+        await client.get(site.url())
+        await client.get(site.url())  # and is in memory from here on
+        port.data_received(ask * 10 + ask[:-2])
+        now, patience = asyncio.get_running_loop().time(), stand.service.patience
+
+        port.check(now + patience.stall - 1)
+        was_cut_off = transport.is_closing()
+        port.check(now + patience.stall + 1)
+
+        assert not was_cut_off
+        assert transport.aborted
+        assert b"HTTP/1.1 408" not in transport.written
+
+
 async def test_requests_that_wait_are_bounded(tmp_path: Path) -> None:
     """A pipeline behind a slow answer waits with its sender."""
     asked = asyncio.Event()

@@ -118,8 +118,9 @@ class PortConnection(asyncio.Protocol):
         self._writable.clear()
 
     def resume_writing(self) -> None:
-        """Go on with what waited for the client."""
+        """Go on with what waited for the client, whose time begins anew."""
         self._stalled_at = 0.0
+        self._heard_at = self._began_at = self._loop.time()
         self._writable.set()
         if self._task is None:
             self._work()
@@ -131,8 +132,9 @@ class PortConnection(asyncio.Protocol):
         if self._closing_at:
             if now - self._closing_at > patience.linger:
                 self._transport.abort()
-        elif self._stalled_at and now - self._stalled_at > patience.stall:
-            self._transport.abort()
+        elif self._stalled_at:
+            if now - self._stalled_at > patience.stall:
+                self._transport.abort()
         elif self._task is not None:
             if self._awaits_body and silent > patience.body:
                 late = Refused(408, "The rest of the request took too long.", final=True)
@@ -216,8 +218,10 @@ class PortConnection(asyncio.Protocol):
     def _read_requests(self) -> None:
         start, data, size = 0, self._inbox, 0
         answers: list[bytes] = []
+        begun: RequestHead | None = None
         try:
-            while start < len(data):
+            # Not for one who takes nothing: his answers would pile up here.
+            while start < len(data) and begun is None and self._writable.is_set():
                 if data.startswith(b"\r\n", start) and not self._has_skipped:
                     start += 2  # some programs end a body so (RFC 9112 §2.2), but only once
                     self._has_skipped = True
@@ -225,32 +229,27 @@ class PortConnection(asyncio.Protocol):
                 end = data.find(b"\r\n\r\n", start) + 4
                 raw = data[start:end]
                 answer = self._hits.again(raw)
-                if answer is not None:
-                    start = end
-                else:
+                if answer is None:
                     found = heads.parse(data, start)
                     if found is None:
                         break
-                    head, start = found
+                    head, end = found
                     answer = self._hits.answer(head, raw)
-                self._has_skipped = False
+                start, self._has_skipped = end, False
                 if answer is None:
-                    self._flush(answers, size)
-                    self._inbox = data[start:]
-                    start, data = 0, self._inbox
-                    self._begin(head)
-                    return
+                    begun = head
+                    continue
                 answers += answer
                 size += len(answer[0]) + len(answer[1])
                 if size > _HIGH_WATER:
                     self._flush(answers, size)
                     size = 0
-                if not self._writable.is_set():
-                    break
         finally:
-            self._flush(answers, size)
-            if self._task is None:
-                self._keep(data[start:])
+            if answers:
+                self._flush(answers, size)
+            self._keep(data[start:])
+        if begun is not None:
+            self._begin(begun)
 
     def _keep(self, rest: bytes) -> None:
         """Keep what was not used."""

@@ -63,6 +63,7 @@ class _Connections:
     """Everybody connected, and the tasks that answer them."""
 
     def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self._all: set[PortConnection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._service: Service | None = None
@@ -104,7 +105,7 @@ class _Connections:
             await asyncio.wait(tuple(self._tasks))
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(coroutine)
+        task = self._loop.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -116,9 +117,8 @@ class _Connections:
 
     def _check(self) -> None:
         assert self._service is not None, "only a port that serves is watched"
-        loop, patience = asyncio.get_running_loop(), self._service.patience
-        now = loop.time()
+        patience, now = self._service.patience, self._loop.time()
         for connection in tuple(self._all):
             connection.check(now)
         shortest = min(patience.head, patience.body, patience.idle, patience.linger)
-        self._watch = loop.call_later(shortest / _ROUNDS, self._check)
+        self._watch = self._loop.call_later(shortest / _ROUNDS, self._check)
