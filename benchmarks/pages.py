@@ -20,7 +20,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from tcpnet.proxy.entry import Entry
+from tcpnet.proxy.entry import Entry, Fields
 from tcpnet.proxy.store import heads
 from tcpnet.proxy.store.folder import Folder
 from tcpnet.proxy.store.pages import Limits, Page, PageStore
@@ -31,19 +31,21 @@ SIZES: Final = (1024, 100 * 1024)
 MIB: Final = 1 << 20
 GIB: Final = 1 << 30
 NEEDED: Final = 3 * GIB
-FIELDS: Final = (
-    ("Date", "Sat, 01 Jan 2022 00:00:00 GMT"),
-    ("Content-Type", "text/html; charset=utf-8"),
-    ("Content-Length", "1024"),
-    ("Connection", "keep-alive"),
-    ("Vary", "Accept-Encoding"),
-    ("Last-Modified", "Fri, 31 Dec 2021 12:00:00 GMT"),
-    ("ETag", '"61cef1c0-400"'),
-    ("Cache-Control", "public, max-age=3600"),
-    ("Strict-Transport-Security", "max-age=31536000; includeSubDomains"),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Content-Security-Policy", "default-src 'self'; img-src *; frame-ancestors 'none'"),
-    ("Accept-Ranges", "bytes"),
+FIELDS: Final = Fields(
+    (
+        ("Date", "Sat, 01 Jan 2022 00:00:00 GMT"),
+        ("Content-Type", "text/html; charset=utf-8"),
+        ("Content-Length", "1024"),
+        ("Connection", "keep-alive"),
+        ("Vary", "Accept-Encoding"),
+        ("Last-Modified", "Fri, 31 Dec 2021 12:00:00 GMT"),
+        ("ETag", '"61cef1c0-400"'),
+        ("Cache-Control", "public, max-age=3600"),
+        ("Strict-Transport-Security", "max-age=31536000; includeSubDomains"),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Content-Security-Policy", "default-src 'self'; img-src *; frame-ancestors 'none'"),
+        ("Accept-Ranges", "bytes"),
+    )
 )
 
 

@@ -23,31 +23,35 @@ NOW: Final = 1_700_000_000.0
 URL: Final = "https://example.com/articles/today?page=2"
 
 # What a browser and a usual origin say.
-ASKED: Final[Fields] = (
-    ("Host", "example.com"),
-    ("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"),
-    ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
-    ("Accept-Language", "en-US,en;q=0.5"),
-    ("Accept-Encoding", "gzip, deflate, br"),
-    ("Connection", "keep-alive"),
-    ("Upgrade-Insecure-Requests", "1"),
+ASKED: Final = Fields(
+    (
+        ("Host", "example.com"),
+        ("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"),
+        ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
+        ("Accept-Language", "en-US,en;q=0.5"),
+        ("Accept-Encoding", "gzip, deflate, br"),
+        ("Connection", "keep-alive"),
+        ("Upgrade-Insecure-Requests", "1"),
+    )
 )
-TOLD: Final[Fields] = (
-    ("Date", http_date_text(NOW)),
-    ("Server", "nginx"),
-    ("Content-Type", "text/html; charset=utf-8"),
-    ("Content-Length", "1024"),
-    ("Cache-Control", "public, max-age=3600, stale-while-revalidate=60"),
-    ("ETag", '"5f3c-61a2b3c4d5e6f"'),
-    ("Last-Modified", http_date_text(NOW - 86_400)),
-    ("Strict-Transport-Security", "max-age=63072000"),
-    ("X-Content-Type-Options", "nosniff"),
+TOLD: Final = Fields(
+    (
+        ("Date", http_date_text(NOW)),
+        ("Server", "nginx"),
+        ("Content-Type", "text/html; charset=utf-8"),
+        ("Content-Length", "1024"),
+        ("Cache-Control", "public, max-age=3600, stale-while-revalidate=60"),
+        ("ETag", '"5f3c-61a2b3c4d5e6f"'),
+        ("Last-Modified", http_date_text(NOW - 86_400)),
+        ("Strict-Transport-Security", "max-age=63072000"),
+        ("X-Content-Type-Options", "nosniff"),
+    )
 )
 
 
 def keep(request: PageRequest, *more: tuple[str, str]) -> Entry:
     """Return the stored form of the origin's answer."""
-    entry = stored(request, Head(200, "OK", (*TOLD, *more), NOW, NOW + 0.1))
+    entry = stored(request, Head(200, "OK", TOLD.added(*more), NOW, NOW + 0.1))
     assert isinstance(entry, Entry), entry
     return entry
 
@@ -67,7 +71,7 @@ def deciding(request: PageRequest, entries: list[Entry], at: float) -> Callable[
 
 def main() -> None:
     """Measure and print."""
-    plain, reload = PageRequest("GET", URL, ASKED), (("Cache-Control", "max-age=0"),)
+    plain, reload = PageRequest("GET", URL, ASKED), ("Cache-Control", "max-age=0")
     page = keep(plain)
     varying = keep(plain, ("Vary", "Accept-Encoding"))
     hit, miss, stale = (
@@ -76,7 +80,7 @@ def main() -> None:
         deciding(plain, [page], NOW + 90_000),
     )
     by_variant = deciding(plain, [varying], NOW + 60)
-    reloading = deciding(PageRequest("GET", URL, ASKED + reload), [page], NOW + 60)
+    reloading = deciding(PageRequest("GET", URL, ASKED.added(reload)), [page], NOW + 60)
     assert isinstance(hit(), Serve)
     assert isinstance(by_variant(), Serve)
     assert all(isinstance(plan(), Forward) for plan in (miss, stale, reloading))

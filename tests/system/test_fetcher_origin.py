@@ -14,9 +14,8 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tcpnet.proxy import body
 from tcpnet.proxy.codings import MAX_SHOWN, Undecodable, decoded
-from tcpnet.proxy.entry import Credentials, PageRequest
+from tcpnet.proxy.entry import Credentials, Fields, PageRequest
 from tcpnet.proxy.failures import EndedEarly, TlsFailed
-from tcpnet.proxy.fields import combined
 from tcpnet.proxy.origin.fetcher import Fetcher, Reply
 from tcpnet.proxy.origin.guard import Guard, network
 from tcpnet.proxy.origin.resolver import Lookup, look_up
@@ -63,9 +62,9 @@ async def get(fetcher: Fetcher, url: str) -> bytes:
 
 async def shown(reply: Reply, limit: int = MAX_SHOWN) -> str:
     """What a person would read of it."""
-    coding = combined(reply.fields, "content-encoding")
+    coding = reply.fields.index.get("content-encoding")
     data = b"".join([piece async for piece in decoded(reply, coding, limit)])
-    return body.text(data, combined(reply.fields, "content-type"))
+    return body.text(data, reply.fields.index.get("content-type"))
 
 
 async def test_a_query_arrives_as_it_was_typed(site: str) -> None:
@@ -79,7 +78,7 @@ async def test_a_query_arrives_as_it_was_typed(site: str) -> None:
 
 async def test_a_form_arrives_as_a_form(site: str) -> None:
     """A POST with its type and its bytes."""
-    form = (("Content-Type", "application/x-www-form-urlencoded"),)
+    form = Fields((("Content-Type", "application/x-www-form-urlencoded"),))
     pair = b"name=Jose&lastname=Ortiz"
     async with local() as fetcher, fetcher.send("POST", f"{site}/post", form, pair) as reply:
         assert json.loads(await whole(reply))["form"] == {"name": "Jose", "lastname": "Ortiz"}
@@ -88,7 +87,7 @@ async def test_a_form_arrives_as_a_form(site: str) -> None:
 async def test_a_head_has_fields_and_no_body(site: str) -> None:
     """As the answer to the GET would have them."""
     async with local() as fetcher, fetcher.send("HEAD", f"{site}/html") as reply:
-        assert (reply.status, combined(reply.fields, "content-type")) == (
+        assert (reply.status, reply.fields.index.get("content-type")) == (
             200,
             "text/html; charset=utf-8",
         )
@@ -99,7 +98,7 @@ async def test_a_head_has_fields_and_no_body(site: str) -> None:
 async def test_a_packed_page_comes_packed_and_is_shown_unpacked(site: str, path: str) -> None:
     """The bytes stay those of the origin; only showing undoes them."""
     async with local() as fetcher, fetcher.send("GET", f"{site}{path}") as reply:
-        assert combined(reply.fields, "content-encoding") == path[1:]
+        assert reply.fields.index.get("content-encoding") == path[1:]
         assert '"method": "GET"' in await shown(reply)
 
 
@@ -119,7 +118,7 @@ async def test_a_page_in_many_scripts_is_read(site: str) -> None:
 async def test_a_picture_is_not_shown(site: str) -> None:
     """Its type and its name are what there is to say."""
     async with local() as fetcher, fetcher.send("GET", f"{site}/image/png") as reply:
-        data, kind = await whole(reply), combined(reply.fields, "content-type")
+        data, kind = await whole(reply), reply.fields.index.get("content-type")
 
     assert not body.is_text(kind, data)
     assert body.file_name(f"{site}/image/png", reply.fields) == "png.png"

@@ -8,7 +8,6 @@ from mimetypes import guess_extension
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from tcpnet.proxy import fields as http
 from tcpnet.proxy.entry import Fields
 
 # Bytes looked at: where browsers look for a charset, and where text shows that it is none.
@@ -116,7 +115,7 @@ def charset(data: bytes, content_type: str | None = None) -> str:
 
 def file_name(url: str, fields: Fields) -> str:
     """Name a body that is kept as a file: no folder, nothing hidden, letters any system takes."""
-    disposition = http.combined(fields, "content-disposition")
+    disposition = fields.index.get("content-disposition")
     path = unquote(urlsplit(url).path)
     given = _parameter(disposition, "filename") or path.rpartition("/")[2]
     name = re.sub(r"[^\w.()+ -]", "_", re.split(r"[/\\]", given)[-1]).strip(". ")[-_MAX_NAME:]
@@ -124,7 +123,7 @@ def file_name(url: str, fields: Fields) -> str:
         name = "page"
     if "." in name:
         return name
-    kind = media_type(http.combined(fields, "content-type"))
+    kind = media_type(fields.index.get("content-type"))
     return name + (guess_extension(kind, strict=False) or "")
 
 

@@ -8,9 +8,8 @@ from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Protocol, Self
 
-from tcpnet.proxy.entry import Credentials, Entry, Fields, Head, OnInterim, PageRequest
+from tcpnet.proxy.entry import NO_FIELDS, Credentials, Entry, Fields, Head, OnInterim, PageRequest
 from tcpnet.proxy.failures import FetchError
-from tcpnet.proxy.fields import index
 from tcpnet.proxy.flights import Flight, Landing, OriginReply
 from tcpnet.proxy.forwarding import outbound
 from tcpnet.proxy.rules.freshness import Rules
@@ -40,7 +39,7 @@ class Origins(Protocol):
         self,
         method: str,
         url: str,
-        fields: Fields = (),
+        fields: Fields = NO_FIELDS,
         body: bytes | AsyncIterable[bytes] | None = None,
         *,
         credentials: Credentials | None = None,
@@ -141,7 +140,7 @@ class Departures:
         updated, page = freshened(flight.request, entry, head, self._rules), flight.page
         if updated is None or page is None:
             return False
-        if not wishes(index(flight.request.fields)).no_store:
+        if not wishes(flight.request.fields.index).no_store:
             await self._freshen(page, updated)
         flight.land(Landing(head, reply, entry=updated, page=page))
         return True
@@ -201,7 +200,7 @@ class Departures:
     async def _freshen_by_head(self, request: PageRequest, head: Head) -> None:
         if head.status != 200 or not request.caching:
             return
-        asked = index(request.fields)
+        asked = request.fields.index
         for page in self._pages.variants(request.url):
             if fits(page.vary, asked) and (reader := await self._pages.open(page)):
                 with reader:

@@ -1,13 +1,69 @@
 """The nouns the parts of the web proxy hand each other: a request for a page, a stored response."""
 
 from collections.abc import AsyncIterable, Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 
 from msgspec import Struct
 
-Fields = tuple[tuple[str, str], ...]
-"""Field names and values as received (latin-1 text): order, case and duplicates are kept."""
+Lines = tuple[tuple[str, str], ...]
+"""Field lines as they are written (latin-1 text): names and values, in order."""
+
+
+class Fields:
+    """The fields of a message as received: order, case and duplicates are kept.
+
+    `lines` are what they were made of. `index` maps each name in lower case to its value, where
+    several lines of one name are joined with commas (RFC 9110 §5.2). Neither is to be changed.
+    """
+
+    __slots__ = ("_repeated", "index", "lines")
+
+    def __init__(self, lines: Lines = ()) -> None:
+        self.lines: Final = lines
+        self.index: Final[dict[str, str]] = {}
+        self._repeated: Final[dict[str, tuple[str, ...]]] = {}
+        index = self.index
+        for name, value in lines:
+            key = name.lower()
+            if key in index:
+                self._repeated[key] = (*self.values(key), value)
+                index[key] = f"{index[key]}, {value}"
+            else:
+                index[key] = value
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """Return the value of each line called `name` (lower case), in order."""
+        if name in self._repeated:
+            return self._repeated[name]
+        return (self.index[name],) if name in self.index else ()
+
+    def without(self, names: AbstractSet[str]) -> "Fields":
+        """Return the fields less those whose lower-case name is among `names`."""
+        if names.isdisjoint(self.index):
+            return self
+        return Fields(tuple([line for line in self.lines if line[0].lower() not in names]))
+
+    def added(self, *lines: tuple[str, str]) -> "Fields":
+        """Return the fields with these lines at the end."""
+        return Fields(self.lines + lines) if lines else self
+
+    def replaced(self, name: str, value: str) -> "Fields":
+        """Return the fields with exactly one line called `name`, at the end."""
+        return self.without({name.lower()}).added((name, value))
+
+    def __eq__(self, other: object) -> bool:
+        return self.lines == other.lines if isinstance(other, Fields) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.lines)
+
+    def __repr__(self) -> str:
+        return f"Fields({self.lines!r})"
+
+
+NO_FIELDS: Final = Fields()
 
 Version = tuple[int, int]
 """A version of HTTP: what came in another than these two is refused."""
@@ -27,7 +83,7 @@ class Entry(Struct, frozen=True):
     """
 
     url: str
-    vary: Fields
+    vary: Lines
     status: int
     reason: str
     fields: Fields
@@ -66,7 +122,7 @@ class PageRequest(Struct, frozen=True):
 
     method: str
     url: str
-    fields: Fields = ()
+    fields: Fields = NO_FIELDS
     body: bytes | AsyncIterable[bytes] | None = None
     credentials: Credentials | None = None
     client: str | None = None

@@ -4,7 +4,7 @@ from ipaddress import IPv6Address, ip_address
 from typing import Final
 
 from tcpnet.proxy.entry import Fields, PageRequest, Version
-from tcpnet.proxy.fields import end_to_end, members, values, without
+from tcpnet.proxy.fields import end_to_end, members
 from tcpnet.proxy.rules.policy import CONDITIONAL, Forward
 
 # A response shaped by one of these would be kept under a key that does not show it.
@@ -30,7 +30,7 @@ def outbound(request: PageRequest, forward: Forward, pseudonym: str) -> Fields:
     """
     replacing = forward.conditions or forward.joinable
     dropped = _UNKEYED | CONDITIONAL if replacing else _UNKEYED
-    fields = without(end_to_end(request.fields), dropped) + forward.conditions
+    fields = end_to_end(request.fields).without(dropped).added(*forward.conditions)
     return _signed(fields, request.client, mark(request.version, pseudonym))
 
 
@@ -42,16 +42,16 @@ def mark(version: Version, pseudonym: str) -> str:
 
 def passed_here(fields: Fields, pseudonym: str) -> bool:
     """Tell whether a request went through this hub before: a loop (RFC 9110 §7.6.3)."""
-    hops = (hop.split() for line in values(fields, "via") for hop in members(line))
+    hops = (hop.split() for line in fields.values("via") for hop in members(line))
     return any(len(hop) > 1 and hop[1] == pseudonym for hop in hops)
 
 
 def _signed(fields: Fields, client: str | None, hop: str) -> Fields:
     if client is None:
-        return (*without(fields, {"via"}), ("Via", hop))
-    via = ", ".join((*values(fields, "via"), hop))
+        return fields.replaced("Via", hop)
+    via = ", ".join((*fields.values("via"), hop))
     named = (("X-Forwarded-For", client), ("Forwarded", f"for={_node(client)}"))
-    return (*without(fields, {"via"}), ("Via", via), *named)
+    return fields.replaced("Via", via).added(*named)
 
 
 def _node(client: str) -> str:

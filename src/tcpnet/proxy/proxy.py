@@ -15,7 +15,6 @@ from tcpnet.proxy.answers import Answer, Source
 from tcpnet.proxy.departures import Departures, Origins
 from tcpnet.proxy.entry import HTTP_1_1, Entry, Fields, PageRequest, Version
 from tcpnet.proxy.failures import FetchError, ForbiddenAddress, Unsendable
-from tcpnet.proxy.fields import index, values, without
 from tcpnet.proxy.flights import Abandoned, Flight, Landing
 from tcpnet.proxy.forwarding import mark, passed_here
 from tcpnet.proxy.rules.freshness import RFC_9111, Rules, view
@@ -159,7 +158,7 @@ class _Visit(AbstractAsyncContextManager[Answer]):
         self._answer: Answer | None = None
         self._held: list[Callable[[], None]] = []
         self._stored_body: AsyncGenerator[bytes, None] | None = None
-        self._asked = index(request.fields)
+        self._asked = request.fields.index
         self._missed: set[Flight] = set()
         self._alone = False
         self._forwarded_for = "miss"
@@ -268,8 +267,8 @@ class _Visit(AbstractAsyncContextManager[Answer]):
             return answer
         if landing.page and landing.entry and reader:
             answer = await self._stored(reader, landing.entry, Source.VALIDATED)
-            cookies = values(landing.head.fields, "set-cookie")
-            answer.fields += tuple(("Set-Cookie", cookie) for cookie in cookies)
+            cookies = landing.head.fields.values("set-cookie")
+            answer.fields = answer.fields.added(*(("Set-Cookie", cookie) for cookie in cookies))
             return answer
         return self._passed_on(flight, landing, passed_on(landing.head), Source.ORIGIN)
 
@@ -389,7 +388,7 @@ class _Visit(AbstractAsyncContextManager[Answer]):
         request, departures = self._request, self._parts.departures
         if departures.find(request.url, page):
             return
-        kept = without(request.fields, CONDITIONAL | {"authorization"})
+        kept = request.fields.without(CONDITIONAL | {"authorization"})
         plain = replace(request, method="GET", fields=kept, credentials=None)
         flight = departures.start(plain, Forward(entry, validators(entry), joinable=True), page)
         flight.needed = True

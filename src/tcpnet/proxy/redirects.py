@@ -9,7 +9,6 @@ from msgspec.structs import replace
 from yarl import URL
 
 from tcpnet.errors import UserError
-from tcpnet.proxy import fields as http
 from tcpnet.proxy import targets, urls
 from tcpnet.proxy.entry import Fields, PageRequest
 from tcpnet.proxy.failures import BadRedirect, TooManyRedirects
@@ -51,7 +50,7 @@ def next_hop(request: PageRequest, status: int, fields: Fields, followed: int = 
     redirects so far: one above the limit raises TooManyRedirects, a Location that cannot be
     fetched BadRedirect. (RFC 9110 §15.4)
     """
-    locations = http.values(fields, "location")
+    locations = fields.values("location")
     if status not in _FOLLOWED or request.method not in ("GET", "POST") or not locations:
         return None
     url = _destination(request.url, locations[0])
@@ -87,9 +86,7 @@ def _repeated(request: PageRequest, url: str) -> PageRequest | None:
 
 
 def _as_get(request: PageRequest, url: str) -> PageRequest:
-    kept = (
-        http.without(request.fields, _OF_THE_BODY) if request.method == "POST" else request.fields
-    )
+    kept = request.fields.without(_OF_THE_BODY) if request.method == "POST" else request.fields
     return replace(request, method="GET", url=url, body=None, fields=kept)
 
 
@@ -98,7 +95,7 @@ def _with_notes(request: PageRequest, onward: PageRequest) -> Hop:
     if not _same_site(request.url, onward.url):
         if request.credentials is not None:
             notes.append(f"User name and password are not sent on to {urls.origin(onward.url)}.")
-        onward = replace(onward, credentials=None, fields=http.without(onward.fields, _SECRET))
+        onward = replace(onward, credentials=None, fields=onward.fields.without(_SECRET))
     if urlsplit(request.url).scheme == "https" and urlsplit(onward.url).scheme == "http":
         notes.append(f"The site sends the request on without encryption: {onward.url}")
     return Hop(onward, tuple(notes))

@@ -120,7 +120,7 @@ class Download:
         return [coding for coding in named if coding != "identity"]
 
     def _field(self, name: str) -> str | None:
-        return http.combined(self.answer.fields, name)
+        return self.answer.fields.index.get(name)
 
 
 @asynccontextmanager

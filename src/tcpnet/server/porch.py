@@ -5,7 +5,7 @@ import re
 from html import escape
 from typing import Final, NamedTuple
 
-from tcpnet.proxy.entry import Fields
+from tcpnet.proxy.entry import Lines
 from tcpnet.proxy.port.service import OwnPage
 
 
@@ -145,7 +145,7 @@ class Porch:
                 return _made("text/plain", "yes\n", (("Access-Control-Allow-Origin", "*"),))
         return None
 
-    def _policy(self, base: str) -> Fields:
+    def _policy(self, base: str) -> Lines:
         policy = _STRICT.format(base=base, probe=self._probe)
         return (("Content-Security-Policy", policy), ("Referrer-Policy", "no-referrer"))
 
@@ -212,7 +212,7 @@ def _pac(base: str) -> str:
     )
 
 
-def _made(kind: str, text: str, fields: Fields = ()) -> OwnPage:
+def _made(kind: str, text: str, fields: Lines = ()) -> OwnPage:
     typed = ("Content-Type", f"{kind}; charset=utf-8")
     safe = (("Cache-Control", "no-cache"), ("X-Content-Type-Options", "nosniff"))
     return OwnPage(200, (typed, *safe, *fields), text.encode())

@@ -20,7 +20,7 @@ JOSE: Final = Credentials("jose", "swordfish")
 def fields(lines: Sequence[str]) -> Fields:
     """Split lines such as `Age: 3`."""
     pairs = (line.partition(":") for line in lines)
-    return tuple((name, value.strip()) for name, _, value in pairs)
+    return Fields(tuple((name, value.strip()) for name, _, value in pairs))
 
 
 def ask(*lines: str, method: str = "GET", url: str = URL, **rest: object) -> PageRequest:
@@ -32,7 +32,7 @@ def head(*lines: str, status: int = 200, at: float = NOW, took: float = 0.0) -> 
     """Return the head of a response that was generated and received at `at`."""
     dated = any(line.lower().startswith("date:") for line in lines)
     date = () if dated else (("Date", http_date_text(at)),)
-    return Head(status, "Phrase", (*date, *fields(lines)), at - took, at)
+    return Head(status, "Phrase", Fields((*date, *fields(lines).lines)), at - took, at)
 
 
 def keep(

@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
 
-from tcpnet.proxy.entry import HTTP_1_1, Credentials, Fields, OnInterim, PageRequest
+from tcpnet.proxy.entry import HTTP_1_1, NO_FIELDS, Credentials, Fields, OnInterim, PageRequest
 from tcpnet.proxy.failures import FetchError
-from tcpnet.proxy.fields import combined
 from tcpnet.proxy.rules.dates import http_date_text
 from tests.unit.proxy.messages import NOW, URL, fields
 
@@ -75,14 +74,14 @@ class Reply:
     def __init__(self, script: Script, date: float) -> None:
         self.status = script.status
         self.reason = "Phrase"
-        self.fields: Fields = (("Date", http_date_text(date)), *fields(script.lines))
+        self.fields = Fields((("Date", http_date_text(date)), *fields(script.lines).lines))
         self.version = HTTP_1_1
         self.peer = "192.0.2.1"
         self._script = script
 
     @property
     def length(self) -> int | None:
-        length = combined(self.fields, "content-length")
+        length = self.fields.index.get("content-length")
         return int(length) if length else None
 
     def whole(self) -> bytes | None:
@@ -124,7 +123,7 @@ class Origin:
         self,
         method: str,
         url: str,
-        fields: Fields = (),
+        fields: Fields = NO_FIELDS,
         body: bytes | AsyncIterable[bytes] | None = None,
         *,
         credentials: Credentials | None = None,

@@ -4,25 +4,27 @@ import random
 from collections.abc import AsyncIterable
 from pathlib import Path
 
-from tcpnet.proxy.entry import Entry, Fields
+from tcpnet.proxy.entry import Entry, Fields, Lines
 from tcpnet.proxy.store.index import Page
 from tcpnet.proxy.store.pages import PageStore
 from tcpnet.proxy.store.spool import PageLost
 
 SECRET = bytes(range(32))
-FIELDS = (
-    ("Content-Type", "text/plain; charset=latin-1"),
-    ("X-Name", "Jos\xe9"),
-    ("Set-Thing", "one"),
-    ("Set-Thing", "two"),
-    ("Last-Modified", "Sat, 01 Jan 2022 00:00:00 GMT"),
-    ("X-Long", "long " * 80),
+FIELDS = Fields(
+    (
+        ("Content-Type", "text/plain; charset=latin-1"),
+        ("X-Name", "Jos\xe9"),
+        ("Set-Thing", "one"),
+        ("Set-Thing", "two"),
+        ("Last-Modified", "Sat, 01 Jan 2022 00:00:00 GMT"),
+        ("X-Long", "long " * 80),
+    )
 )
 
 
 def an_entry(
     url: str = "http://a.example/page",
-    vary: Fields = (),
+    vary: Lines = (),
     fields: Fields = FIELDS,
     received_at: float = 1_700_000_000.5,
 ) -> Entry:

@@ -18,7 +18,7 @@ CNONCE = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"
 
 
 def asking(*lines: str) -> Fields:
-    return tuple(("WWW-Authenticate", line) for line in lines)
+    return Fields(tuple(("WWW-Authenticate", line) for line in lines))
 
 
 def parameters(answer: str | None) -> dict[str, str]:
@@ -153,7 +153,9 @@ def test_no_challenge_brings_a_line_break_into_the_answer(lines: list[str]) -> N
     """Whatever an origin sends, it cannot write a field of its own into the next request."""
     asked = asking(*(line.replace("\n", "").replace("\r", "") for line in lines))
 
-    answer = digest(MUFASA, (*asked, *asking('Digest realm="r", nonce="n"')), "GET", "/")
+    answer = digest(
+        MUFASA, asked.added(("WWW-Authenticate", 'Digest realm="r", nonce="n"')), "GET", "/"
+    )
 
     assert answer is not None
     assert "\n" not in answer

@@ -12,7 +12,7 @@ from ipaddress import ip_address
 import pytest
 
 from tcpnet.errors import UserError
-from tcpnet.proxy.entry import Credentials, Fields
+from tcpnet.proxy.entry import NO_FIELDS, Credentials, Fields
 from tcpnet.proxy.failures import (
     ConnectionFailed,
     EndedEarly,
@@ -52,7 +52,7 @@ async def body(reply: Reply) -> bytes:
 
 
 async def fetch(
-    fetcher: Fetcher, url: str, method: str = "GET", fields: Fields = (), sent: Body = None
+    fetcher: Fetcher, url: str, method: str = "GET", fields: Fields = NO_FIELDS, sent: Body = None
 ) -> bytes:
     async with fetcher.send(method, url, fields, sent) as reply:
         return await body(reply)
@@ -66,7 +66,7 @@ async def test_a_reply_is_head_and_body_as_they_were_sent() -> None:
     )
     async with origin(said) as site, local() as fetcher, fetcher.send("GET", site.url()) as reply:
         assert (reply.status, reply.reason, reply.version) == (203, "Fine über", (1, 1))
-        assert reply.fields == (
+        assert reply.fields.lines == (
             ("X-Case", "One"),
             ("x-case", "two"),
             ("Set-Cookie", "a"),
@@ -84,7 +84,9 @@ async def test_a_request_is_sent_as_it_was_given() -> None:
     target = "/A%2fb/../c//d;e?x=[1]&y={z}|%zz&&=+\\"
     async with origin(OK) as site, local() as fetcher:
         await fetch(
-            fetcher, site.url(target), fields=(("x-b", "1"), ("Accept", "*/*"), ("X-B", "2"))
+            fetcher,
+            site.url(target),
+            fields=Fields((("x-b", "1"), ("Accept", "*/*"), ("X-B", "2"))),
         )
 
     assert site.heads == [
@@ -103,7 +105,7 @@ async def test_a_body_of_bytes_goes_out_with_its_length(size: int) -> None:
         await exchange.say(OK)
 
     async with origin(answer) as site, local() as fetcher:
-        lie = (("Content-Length", "7"),)
+        lie = Fields((("Content-Length", "7"),))
         async with fetcher.send("POST", site.url(), lie, b"x" * size) as reply:
             assert reply.status == 200
 
@@ -115,8 +117,8 @@ async def test_a_body_of_bytes_goes_out_with_its_length(size: int) -> None:
 @pytest.mark.parametrize(
     ("fields", "sent"),
     [
-        ((), b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"),
-        ((("Content-Length", "5"),), b"abcde"),
+        (NO_FIELDS, b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"),
+        (Fields((("Content-Length", "5"),)), b"abcde"),
     ],
 )
 async def test_a_stream_goes_out_by_its_length_or_in_chunks(fields: Fields, sent: bytes) -> None:
@@ -205,7 +207,7 @@ async def test_a_connection_that_breaks_is_no_end_of_a_body(framing: bytes) -> N
 
     async with origin(answer) as site, local() as fetcher:
         with pytest.raises(EndedEarly):
-            await fetch(fetcher, site.url(), "POST", (), b"x")
+            await fetch(fetcher, site.url(), "POST", NO_FIELDS, b"x")
 
 
 @pytest.mark.parametrize(
@@ -359,7 +361,7 @@ async def test_an_answer_that_nobody_asked_for_is_nobody_s(method: str, unasked:
         await fetch(fetcher, other.url())  # meanwhile the bytes arrive
 
         async with fetcher.send(method, site.url("/second")) as reply:
-            assert (await body(reply), reply.fields) == (b"ok", (("Content-Length", "2"),))
+            assert (await body(reply), reply.fields.lines) == (b"ok", (("Content-Length", "2"),))
 
 
 @pytest.mark.parametrize("at_hand", [1.0, 0.0])  # seconds
@@ -428,7 +430,7 @@ async def test_a_redirect_is_an_answer() -> None:
     """Who asked decides what follows, so that the cache and the guard see every step."""
     said = b"HTTP/1.1 302 Found\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n"
     async with origin(said) as site, local() as fetcher, fetcher.send("GET", site.url()) as reply:
-        assert (reply.status, reply.fields[0]) == (302, ("Location", "/other"))
+        assert (reply.status, reply.fields.lines[0]) == (302, ("Location", "/other"))
 
     assert len(site.heads) == 1
 
@@ -779,7 +781,7 @@ async def test_an_origin_that_takes_no_body_is_given_up() -> None:
 
     async with origin(answer) as site, local(Patience(answer=SHORT)) as fetcher:
         with pytest.raises(TimedOut) as error:
-            async with fetcher.send("PUT", site.url(), (), endless()):
+            async with fetcher.send("PUT", site.url(), NO_FIELDS, endless()):
                 pass
 
     assert error.value.stage is Stage.UPLOAD
@@ -800,7 +802,7 @@ async def test_the_time_of_a_slow_asker_is_not_the_origin_s() -> None:
 
     async with origin(answer) as site, local(Patience(answer=3 * SHORT)) as fetcher:
         asyncio.get_running_loop().call_later(6 * SHORT, gate.set)
-        async with fetcher.send("PUT", site.url(), (), slow()) as reply:
+        async with fetcher.send("PUT", site.url(), NO_FIELDS, slow()) as reply:
             assert await body(reply) == b"ok"
 
 
@@ -840,7 +842,7 @@ async def test_a_body_that_its_source_breaks_off_is_not_sent_as_whole() -> None:
 
     async with origin(answer) as site, local() as fetcher:
         with pytest.raises(FetchError):
-            async with fetcher.send("PUT", site.url(), (), broken()):
+            async with fetcher.send("PUT", site.url(), NO_FIELDS, broken()):
                 pass
         async with asyncio.timeout(5):
             await done.wait()
@@ -851,7 +853,7 @@ async def test_a_body_that_its_source_breaks_off_is_not_sent_as_whole() -> None:
 async def test_basic_credentials_go_out_at_once() -> None:
     """They take the place of what the asker's fields say."""
     async with origin(OK) as site, local() as fetcher:
-        given = (("authorization", "Bearer x"),)
+        given = Fields((("authorization", "Bearer x"),))
         jose = Credentials("jose", "swordfish")
         async with fetcher.send("GET", site.url(), given, credentials=jose) as reply:
             assert reply.status == 200
@@ -884,7 +886,9 @@ async def test_a_digest_challenge_is_answered_once() -> None:
 
     async with origin(answer) as site, local() as fetcher:
         jose = Credentials("jose", "swordfish")
-        async with fetcher.send("POST", site.url("/x?y"), (), b"a=1", credentials=jose) as reply:
+        async with fetcher.send(
+            "POST", site.url("/x?y"), NO_FIELDS, b"a=1", credentials=jose
+        ) as reply:
             assert (reply.status, await body(reply)) == (401, b"no")
 
     assert len(site.heads) == 2
@@ -902,7 +906,7 @@ async def test_a_stream_is_not_sent_twice() -> None:
     said = b'HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm="r", nonce="n"\r\n\r\n'
     async with origin(said) as site, local() as fetcher:
         jose = Credentials("jose", "swordfish")
-        async with fetcher.send("POST", site.url(), (), stream(), credentials=jose) as reply:
+        async with fetcher.send("POST", site.url(), NO_FIELDS, stream(), credentials=jose) as reply:
             assert reply.status == 401
 
     assert len(site.heads) == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tcpnet.proxy.entry import Entry
+from tcpnet.proxy.entry import Entry, Fields
 from tcpnet.proxy.store.files import ChunkFile, PartFile
 from tcpnet.proxy.store.folder import MARKER_NAME, Folder
 from tcpnet.proxy.store.index import MAX_VARIANTS
@@ -294,7 +294,8 @@ async def test_a_newer_page_takes_the_older_ones_place(
 @pytest.mark.parametrize("size", [10, BIG])
 async def test_a_confirmed_page_has_its_newer_head(tmp_path: Path, size: int) -> None:
     """A 304 changes the head, in memory, on disk and after a restart; the body stays."""
-    body, newer = a_body(size), an_entry(fields=(("ETag", '"2"'),), received_at=1_800_000_000.0)
+    body, fields = a_body(size), Fields((("ETag", '"2"'),))
+    newer = an_entry(fields=fields, received_at=1_800_000_000.0)
     async with PageStore(tmp_path, SECRET) as pages:
         page = await store(pages, an_entry(), body)
         await pages.freshen(page, newer)
@@ -361,7 +362,7 @@ async def test_a_page_being_rewritten_is_not_taken_for_damaged(
     async with PageStore(tmp_path, SECRET, DISK_ONLY) as pages:
         page = await store(pages, an_entry(), b"body")
         # Larger than the file will be, as if many heads had been appended.
-        await pages.freshen(page, an_entry(fields=(("X", "x" * 9_000),)))
+        await pages.freshen(page, an_entry(fields=Fields((("X", "x" * 9_000),))))
         monkeypatch.setattr("tcpnet.proxy.store.folder._MAX_HEADS", 0)
         monkeypatch.setattr(PartFile, "move", move_slowly)
         monkeypatch.setattr(PageStore, "settled", note_look)

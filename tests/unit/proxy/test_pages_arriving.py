@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tcpnet.proxy.entry import Fields
 from tcpnet.proxy.store import files
 from tcpnet.proxy.store.pages import Limits, PageStore, Writer
 from tcpnet.proxy.store.pickles import CHUNK, FULL_RECORD
@@ -343,7 +344,7 @@ async def test_a_disk_that_takes_half_a_chunk_refuses_the_page(tmp_path: Path) -
 @pytest.mark.usefixtures("small_files")
 async def test_a_disk_that_refuses_a_newer_head_keeps_the_page(tmp_path: Path) -> None:
     """The head is newer in memory; on disk the page stays as it was."""
-    old, newer = an_entry(), an_entry(fields=(("X", "x" * 40_000),), received_at=9.0)
+    old, newer = an_entry(), an_entry(fields=Fields((("X", "x" * 40_000),)), received_at=9.0)
     body = a_body(CHUNK)
     async with PageStore(tmp_path, SECRET) as pages:
         page = await store(pages, old, body)
@@ -358,7 +359,7 @@ async def test_a_disk_that_refuses_a_newer_head_keeps_the_page(tmp_path: Path) -
 
 async def test_a_head_too_large_to_read_back_is_not_kept(tmp_path: Path) -> None:
     """It is refused when written, not dropped as damage later."""
-    entry = an_entry(fields=(("X", "x" * 200_000),))
+    entry = an_entry(fields=Fields((("X", "x" * 200_000),)))
     async with PageStore(tmp_path, SECRET) as pages:
         with pages.write(entry) as writer:
             await writer.write(b"body")

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tcpnet
-from tcpnet.proxy.entry import Entry
+from tcpnet.proxy.entry import Entry, Fields
 from tcpnet.proxy.store import files as opened
 from tcpnet.proxy.store import heads, pickles
 from tcpnet.proxy.store.files import PartFile
@@ -82,7 +82,7 @@ def test_five_lines_of_pickle_read_a_page(folder: Folder, size: int) -> None:
             head, seal = pickle.load(file), pickle.load(file)
 
     assert content == body
-    assert [tuple(pair) for pair in head["fields"]] == list(FIELDS)
+    assert [tuple(pair) for pair in head["fields"]] == list(FIELDS.lines)
     assert (head["url"], head["status"], head["length"]) == (entry.url, 200, size)
     assert (type(digests), type(seal)) == (bytes, bytes)
 
@@ -99,11 +99,12 @@ def test_a_page_is_read_as_it_was_written(folder: Folder, size: int) -> None:
 
 latin = st.text(st.characters(max_codepoint=255), max_size=300)
 pairs = st.lists(st.tuples(latin, latin), max_size=30).map(tuple)
+fields = pairs.map(Fields)
 times = st.floats(0, 1e12)
 
 
 @given(
-    entry=st.builds(Entry, latin, pairs, st.integers(100, 999), latin, pairs, times, times),
+    entry=st.builds(Entry, latin, pairs, st.integers(100, 999), latin, fields, times, times),
     length=st.integers(0, 2**62),
 )
 def test_a_head_is_read_as_it_was_written(entry: Entry, length: int) -> None:
@@ -116,13 +117,13 @@ def test_a_head_is_read_as_it_was_written(entry: Entry, length: int) -> None:
     assert again == entry
     assert (head.length, head.digest) == (length, b"d" * 16)
     assert heads.read_head(record) == head
-    assert outside["fields"] == list(entry.fields)
+    assert outside["fields"] == list(entry.fields.lines)
     assert (outside["url"], outside["length"]) == (entry.url, length)
 
 
 def test_a_head_that_could_not_be_read_back_is_not_written() -> None:
     """What a reader's bound would refuse is refused while the page can still be given up."""
-    entry = an_entry(fields=(("X-Huge", "x" * heads.LIMIT),))
+    entry = an_entry(fields=Fields((("X-Huge", "x" * heads.LIMIT),)))
 
     with pytest.raises(DamagedPage, match="too large"):
         heads.write_head(entry, 0, b"d" * 16)
@@ -284,7 +285,8 @@ class Edits:
 
     def __init__(self, folder: Folder, size: int) -> None:
         self.folder = folder
-        self.old, self.new = an_entry(), an_entry(received_at=1_800_000_000.0, fields=FIELDS[1:])
+        fewer = Fields(FIELDS.lines[1:])
+        self.old, self.new = an_entry(), an_entry(received_at=1_800_000_000.0, fields=fewer)
         self.body = a_body(size)
         self.identifier = put(folder, self.old, self.body)
         self.path = folder.path / f"{self.identifier}.pickle"

@@ -2,7 +2,6 @@
 
 import pytest
 
-from tcpnet.proxy.fields import index
 from tcpnet.proxy.rules.policy import Forward, Serve, decide, select
 from tests.unit.proxy.messages import NOW, ask, date, keep
 
@@ -53,7 +52,7 @@ def test_rfc_9111_4_1_each_variant_serves_its_own() -> None:
     entries = [keep(FRESH, "Vary: Foo", request=ask(f"Foo: {number}")) for number in range(3)]
 
     for number, entry in enumerate(entries):
-        assert select(entries, index(ask(f"Foo: {number}").fields)) is entry
+        assert select(entries, ask(f"Foo: {number}").fields.index) is entry
 
 
 def test_rfc_9111_4_the_latest_of_several_is_used() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tcpnet.proxy.entry import HTTP_1_0, HTTP_1_1
+from tcpnet.proxy.entry import Fields, HTTP_1_0, HTTP_1_1, NO_FIELDS
 from tcpnet.proxy.port.connection import PortConnection
 from tcpnet.proxy.port.heads import RequestHead
 from tcpnet.proxy.port.hits import Hits
@@ -226,8 +226,8 @@ def test_an_answer_says_its_length_once_and_right(
     said_there: list[str], length: int | None, sent: list[str]
 ) -> None:
     """Whatever came from elsewhere; of one that nobody knows nothing is said."""
-    asked = RequestHead("GET", "/", True, (), {})
-    fields = tuple(("Content-Length", number) for number in said_there)
+    asked = RequestHead("GET", "/", True, NO_FIELDS, {})
+    fields = Fields(tuple(("Content-Length", number) for number in said_there))
 
     framed = Framed(asked, 200, "OK", fields, length, keeps_alive=True)
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tcpnet.proxy.entry import Fields
 from tcpnet.proxy.port import mapping
 from tests.origins import origin
 from tests.unit.proxy.ports import Response, Stand, said, standing
@@ -38,7 +39,7 @@ async def body_of(text: str, kind: str, step: int = 1000) -> str:
         for start in range(0, len(data), step):
             yield data[start : start + step]
 
-    fields = (("Content-Type", kind),)
+    fields = Fields((("Content-Type", kind),))
     chunks = [chunk async for chunk in mapping.mapped_body(pieces(), fields, URL, BASE)]
     return b"".join(chunks).decode("latin-1")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tcpnet.proxy.entry import Credentials, PageRequest
+from tcpnet.proxy.entry import NO_FIELDS, Credentials, Fields, PageRequest
 from tcpnet.proxy.failures import BadRedirect, TooManyRedirects
 from tcpnet.proxy.redirects import LIMIT, next_hop
 from tests.unit.proxy.messages import fields
@@ -11,8 +11,8 @@ HERE = "https://a.example/b/c/d;p?q"
 JOSE = Credentials("jose", "swordfish")
 
 
-def to(location: str) -> tuple[tuple[str, str], ...]:
-    return (("Location", location),)
+def to(location: str) -> Fields:
+    return Fields((("Location", location),))
 
 
 def onward(request: PageRequest, status: int, location: str) -> PageRequest:
@@ -40,7 +40,7 @@ def test_other_answers_are_the_last(status: int) -> None:
 
 def test_a_redirect_without_a_location_is_the_last_answer() -> None:
     """There is nowhere to go (RFC 9110 §15.4)."""
-    assert next_hop(PageRequest("GET", HERE), 302, ()) is None
+    assert next_hop(PageRequest("GET", HERE), 302, NO_FIELDS) is None
 
 
 @pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "OPTIONS"])
@@ -94,7 +94,7 @@ def test_the_limit_is_ten() -> None:
     assert next_hop(request, 302, to("/x"), followed=LIMIT - 1) is not None
     with pytest.raises(TooManyRedirects, match="more than 10 times"):
         next_hop(request, 302, to("/x"), followed=LIMIT)
-    assert next_hop(request, 200, (), followed=LIMIT) is None
+    assert next_hop(request, 200, NO_FIELDS, followed=LIMIT) is None
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tcpnet.proxy.entry import Fields
+from tcpnet.proxy.entry import NO_FIELDS, Fields
 from tcpnet.proxy.failures import HeadTooLarge, MalformedAnswer, Unsendable
 from tcpnet.proxy.origin.wire import flaw, incoming, request, target
 from tests.unit.proxy.messages import fields
@@ -57,10 +57,10 @@ def test_the_length_of_a_body_is_taken_over_only_where_nobody_else_knows_it(
 
 def test_letters_beyond_ascii_leave_as_the_bytes_they_came_as() -> None:
     """Fields hold any bytes as latin-1, UTF-8 or not (RFC 9110 §5.5)."""
-    assert lines("GET", (("X", "ü".encode().decode("latin-1")),)) == [b"X: \xc3\xbc"]
-    assert lines("GET", (("X", "\xfc"),)) == [b"X: \xfc"]
+    assert lines("GET", Fields((("X", "ü".encode().decode("latin-1")),))) == [b"X: \xc3\xbc"]
+    assert lines("GET", Fields((("X", "\xfc"),))) == [b"X: \xfc"]
     with pytest.raises(Unsendable):
-        lines("GET", (("X", "\u20ac"),))
+        lines("GET", Fields((("X", "\u20ac"),)))
 
 
 @pytest.mark.parametrize(
@@ -111,14 +111,14 @@ def test_nothing_leaves_that_could_be_read_as_a_second_request(
 ) -> None:
     """Method, target, names and values are checked here, since the library checks not all."""
     with pytest.raises(Unsendable):
-        request(method, target(method, url).path, "example.com", ((name, value),), length=0)
+        request(method, target(method, url).path, "example.com", Fields(((name, value),)), length=0)
 
 
 def test_fields_come_in_as_they_were_sent() -> None:
     """Case, order, duplicates and bytes beyond ASCII are kept; control characters are not."""
     raw = [(b"Set-Cookie", b"a=1"), (b"X-Odd", b"o\x01n\x1be\t\xfc"), (b"set-cookie", b"b=2")]
 
-    assert incoming(raw) == (
+    assert incoming(raw).lines == (
         ("Set-Cookie", "a=1"),
         ("X-Odd", "o n e\t\xfc"),
         ("set-cookie", "b=2"),
@@ -128,13 +128,13 @@ def test_fields_come_in_as_they_were_sent() -> None:
 @pytest.mark.parametrize("version", [(0, 9), (1, 2), (2, 0)])
 def test_an_answer_in_another_version_is_malformed(version: tuple[int, int]) -> None:
     """Over a connection of HTTP/1 nothing else is spoken."""
-    assert isinstance(flaw("h", version, 200, ()), MalformedAnswer)
+    assert isinstance(flaw("h", version, 200, NO_FIELDS), MalformedAnswer)
 
 
 @pytest.mark.parametrize("status", [0, 99, 101, 103, 199])
 def test_an_answer_that_is_none_is_malformed(status: int) -> None:
     """Nobody asked for another protocol, and an interim answer is not the last."""
-    assert isinstance(flaw("h", (1, 1), status, ()), MalformedAnswer)
+    assert isinstance(flaw("h", (1, 1), status, NO_FIELDS), MalformedAnswer)
 
 
 @pytest.mark.parametrize(
@@ -143,12 +143,12 @@ def test_an_answer_that_is_none_is_malformed(status: int) -> None:
 )
 def test_no_transfer_coding_but_chunks_is_passed_on(coding: str, passes: bool) -> None:
     """Nobody undoes another one, so the body would be passed on as what it is not."""
-    assert (flaw("h", (1, 1), 200, (("transfer-encoding", coding),)) is None) == passes
+    assert (flaw("h", (1, 1), 200, Fields((("transfer-encoding", coding),))) is None) == passes
 
 
 def test_a_head_has_a_largest_size() -> None:
     """64 KiB, though each line may be shorter than its own limit."""
     large = tuple((f"X-{number}", "x" * 8000) for number in range(9))
 
-    assert isinstance(flaw("h", (1, 1), 200, large), HeadTooLarge)
-    assert flaw("h", (1, 0), 200, large[:7]) is None
+    assert isinstance(flaw("h", (1, 1), 200, Fields(large)), HeadTooLarge)
+    assert flaw("h", (1, 0), 200, Fields(large[:7])) is None

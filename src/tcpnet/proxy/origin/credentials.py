@@ -10,7 +10,6 @@ from typing import Final
 from urllib.parse import quote
 
 from tcpnet.errors import UserError
-from tcpnet.proxy import fields as http
 from tcpnet.proxy.entry import Credentials, Fields
 
 # A challenge's next part: `name=value`, or a scheme, which may be followed by a token68.
@@ -36,7 +35,7 @@ class Challenge:
 def challenges(fields: Fields) -> list[Challenge]:
     """List the challenges of all WWW-Authenticate lines, in order (RFC 9110 §11.6.1)."""
     found: list[Challenge] = []
-    for line in http.values(fields, "www-authenticate"):
+    for line in fields.values("www-authenticate"):
         of_line: list[Challenge] = []
         position = 0
         while match := _PART.match(line, position):

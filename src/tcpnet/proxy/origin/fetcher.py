@@ -12,8 +12,7 @@ from typing import Final, Self
 import aiohttp
 from yarl import URL
 
-from tcpnet.proxy import fields as http
-from tcpnet.proxy.entry import Credentials, Fields, OnInterim
+from tcpnet.proxy.entry import NO_FIELDS, Credentials, Fields, OnInterim
 from tcpnet.proxy.failures import EndedEarly, Stage
 from tcpnet.proxy.origin import credentials as proof
 from tcpnet.proxy.origin import diagnosis, dialling, routes, wire
@@ -99,7 +98,7 @@ class Fetcher:
         self,
         method: str,
         url: str,
-        fields: Fields = (),
+        fields: Fields = NO_FIELDS,
         body: Body = None,
         *,
         credentials: Credentials | None = None,
@@ -127,7 +126,7 @@ class Fetcher:
         if credentials is None:
             return await self._exchange(method, url, fields, body, on_interim)
         proof.check(credentials)
-        fields = http.replaced(fields, "Authorization", proof.basic(credentials))
+        fields = fields.replaced("Authorization", proof.basic(credentials))
         reply = await self._exchange(method, url, fields, body, on_interim)
         try:
             answer = _digest(credentials, reply, method, url, body)
@@ -137,7 +136,7 @@ class Fetcher:
         if answer is None:
             return reply
         reply.close()
-        fields = http.replaced(fields, "Authorization", answer)
+        fields = fields.replaced("Authorization", answer)
         return await self._exchange(method, url, fields, body, on_interim)
 
     async def _exchange(
@@ -146,7 +145,7 @@ class Fetcher:
         assert self._pool is not None, "a Fetcher sends only inside its own context"
         target = wire.target(method, url)
         if isinstance(body, bytes) and len(body) > _PIECE:
-            fields = http.replaced(fields, "Content-Length", str(len(body)))
+            fields = fields.replaced("Content-Length", str(len(body)))
             body = _pieces(body)
         site = self._pool.site(target.site)
         length = len(body or b"") if isinstance(body, bytes | None) else None
@@ -199,7 +198,7 @@ class Reply:
         self.version = response.version
         self.peer = response.wire.peer
         self.received = 0
-        length = http.combined(self.fields, "content-length")
+        length = self.fields.index.get("content-length")
         self.length = int(length) if length and length.isdecimal() else None
         self._uplink = uplink
 

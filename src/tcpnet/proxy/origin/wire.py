@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from yarl import URL
 
 from tcpnet.proxy import fields as http
-from tcpnet.proxy.entry import Fields
+from tcpnet.proxy.entry import Fields, Lines
 from tcpnet.proxy.failures import FetchError, HeadTooLarge, MalformedAnswer, Unsendable
 
 # Bytes. Content-Security-Policy and cookies of large sites pass 8 KiB, aiohttp's own limit.
@@ -67,15 +67,17 @@ def request(method: str, path: str, host: str, fields: Fields, *, length: int | 
     if not _TOKEN.fullmatch(method) or method.upper() == "CONNECT":
         raise Unsendable(f"A request with the method {method!a} cannot be sent.")
     left_out = _HOST if length is None else _HOST_AND_LENGTH
-    sent = http.without(http.end_to_end(fields), left_out)
-    if sent:
-        names, said = zip(*sent, strict=True)
+    sent = http.end_to_end(fields).without(left_out)
+    if sent.lines:
+        names, said = zip(*sent.lines, strict=True)
         if not (all(names) and _TOKEN.fullmatch("".join(names))) or _CONTROL.search("".join(said)):
-            raise Unsendable(f"A request with the header {_unsendable(sent)!a} cannot be sent.")
+            raise Unsendable(
+                f"A request with the header {_unsendable(sent.lines)!a} cannot be sent."
+            )
     lines = [f"{method} {path} HTTP/1.1\r\nHost: {host}"]
-    lines += [f"{name}: {value}" for name, value in sent]
+    lines += [f"{name}: {value}" for name, value in sent.lines]
     if length is None:
-        if not http.has(sent, "content-length"):
+        if "content-length" not in sent.index:
             lines.append("Transfer-Encoding: chunked")
     elif length or method not in _BODILESS:
         lines.append(f"Content-Length: {length}")
@@ -86,8 +88,9 @@ def request(method: str, path: str, host: str, fields: Fields, *, length: int | 
 def incoming(raw: Collection[tuple[bytes, bytes]]) -> Fields:
     """Return the fields as they came, in their case and order, duplicates included."""
     if _CONTROL_BYTE.search(b"".join(chain.from_iterable(raw))):
-        return tuple((harmless(name), harmless(value)) for name, value in raw)
-    return tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw])
+        return Fields(tuple((harmless(name), harmless(value)) for name, value in raw))
+    lines = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw]
+    return Fields(tuple(lines))
 
 
 def harmless(text: bytes) -> str:
@@ -101,16 +104,17 @@ def flaw(host: str, version: tuple[int, int], status: int, fields: Fields) -> Fe
         return MalformedAnswer(host)
     if http.tokens(fields, "transfer-encoding") - {"chunked"}:
         return MalformedAnswer(host, "a page in a transfer coding that nobody asked for")
-    size = sum(map(len, chain.from_iterable(fields))) + len(fields) * len(": \r\n")
+    lines = fields.lines
+    size = sum(map(len, chain.from_iterable(lines))) + len(lines) * len(": \r\n")
     if size > MAX_HEAD:
         return HeadTooLarge(host)
     return None
 
 
-def _unsendable(fields: Fields) -> str:
+def _unsendable(lines: Lines) -> str:
     """Name the first of the fields that cannot go on the wire."""
     return next(
-        (name for name, value in fields if not _TOKEN.fullmatch(name) or _CONTROL.search(value)), ""
+        (name for name, value in lines if not _TOKEN.fullmatch(name) or _CONTROL.search(value)), ""
     )
 
 

@@ -7,7 +7,7 @@ from tcpnet.proxy import codings, urls
 from tcpnet.proxy.answers import Answer
 from tcpnet.proxy.entry import HTTP_1_0, HTTP_1_1, Fields, PageRequest, Version
 from tcpnet.proxy.failures import FetchError
-from tcpnet.proxy.fields import combined, end_to_end, has, replaced, without
+from tcpnet.proxy.fields import end_to_end
 from tcpnet.proxy.port import mapping, records, refusals, responses, targets
 from tcpnet.proxy.port.asker import Asker, Caller, Stranger
 from tcpnet.proxy.port.cachestatus import cache_status
@@ -150,7 +150,7 @@ class Exchange:
         if page is None:
             raise Refused(404, "There is no such page at this hub; / says what there is.")
         self._cached = responses.CACHE
-        fields = (("Date", http_date_text(self._service.clock())), *page.fields)
+        fields = Fields((("Date", http_date_text(self._service.clock())), *page.fields))
         self._begin(page.status, "", fields, len(page.body))
         self._end(page.body)
 
@@ -184,19 +184,19 @@ class Exchange:
 
     def _fields(self, target: PageTarget) -> Fields:
         """Return the fields that go on."""
-        fields = without(self._head.fields, _HERE)
+        fields = self._head.fields.without(_HERE)
         if self._head.method == "OPTIONS" and "max-forwards" in self._head.asked:
             fields = _one_hop_less(fields, self._head.asked["max-forwards"])
         if not target.mapped:
             return fields
         if self._service.door.asks_for_names:
-            fields = without(fields, {"authorization"})
+            fields = fields.without({"authorization"})
         return mapping.request_fields(fields)
 
     def _interim(self, status: int, reason: str, fields: Fields) -> None:
         """Pass on what comes before the answer (RFC 9110 §15.2)."""
         if self._framed is None and not self._is_over:
-            marked = (*end_to_end(fields), ("Via", self._service.web.via()))
+            marked = (*end_to_end(fields).lines, ("Via", self._service.web.via()))
             self._client.write(responses.encoded_head(status, reason, marked))
 
     async def _pass_mapped(self, url: str, answer: Answer) -> None:
@@ -208,7 +208,7 @@ class Exchange:
         mapped = mapping.mapped_fields(fields)
         self._begin_with(answer, mapped, None)
         if self._head.method != "HEAD":
-            coding = combined(answer.fields, "content-encoding")
+            coding = answer.fields.index.get("content-encoding")
             body = codings.decoded(answer, coding, mapping.MAX_UNPACKED)
             async for piece in mapping.mapped_body(body, answer.fields, url, self._called()):
                 await self._send(piece)
@@ -243,7 +243,7 @@ class Exchange:
     ) -> None:
         head = self._head
         marks = [("Cache-Status", self._cached), ("Via", self._service.web.via(version))]
-        if not has(fields, "age"):
+        if "age" not in fields.index:
             # Made when it was asked for, as far as this hub can tell (RFC 9111 §4.2.3).
             age = max(0, int(self._service.clock() - self._began_at))
             marks.insert(0, ("Age", str(age)))
@@ -295,7 +295,7 @@ def _one_hop_less(fields: Fields, left: str) -> Fields:
     """Count one hop (RFC 9110 §7.6.2). Raises Refused."""
     if not (left.isascii() and left.isdigit() and len(left) < 10):
         raise Refused(400, "Max-Forwards is a number.")
-    return replaced(fields, "Max-Forwards", str(int(left) - 1))
+    return fields.replaced("Max-Forwards", str(int(left) - 1))
 
 
 _LOGIN: Final = "proxy-authorization"

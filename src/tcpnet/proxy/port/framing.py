@@ -3,7 +3,6 @@
 import re
 from typing import Final, Protocol
 
-from tcpnet.proxy.fields import values
 from tcpnet.proxy.port.heads import RequestHead
 from tcpnet.proxy.port.refusals import Malformed
 
@@ -38,7 +37,7 @@ def of(head: RequestHead) -> Framing | None:
         return _chunked(head)
     if "content-length" not in head.asked:
         return None
-    lengths = values(head.fields, "content-length")
+    lengths = head.fields.values("content-length")
     if len(lengths) != 1 or not _LENGTH.fullmatch(lengths[0]):
         raise Malformed("The request has a Content-Length that is not one number.")
     return Counted(int(lengths[0])) if int(lengths[0]) else None

@@ -6,7 +6,6 @@ from typing import Final
 from msgspec import Struct
 
 from tcpnet.proxy.entry import Fields
-from tcpnet.proxy.fields import index, values
 from tcpnet.proxy.port.refusals import Malformed
 
 MAX_HEAD: Final = 32 * 1024
@@ -62,10 +61,10 @@ def parse(data: bytes, start: int = 0) -> tuple[RequestHead, int] | None:
         raise _long_target()
     if found.end() - start > MAX_HEAD:
         raise _large_head()
-    fields = tuple(_FIELD.findall(block.decode("latin-1")))
-    if len(fields) > MAX_FIELDS:
+    fields = Fields(tuple(_FIELD.findall(block.decode("latin-1"))))
+    if len(fields.lines) > MAX_FIELDS:
         raise Malformed(f"The request has more than {MAX_FIELDS} header fields.", 431)
-    head = RequestHead(method.decode(), target.decode(), minor != b"0", fields, index(fields))
+    head = RequestHead(method.decode(), target.decode(), minor != b"0", fields, fields.index)
     _check_host(head)
     return head, found.end()
 
@@ -109,7 +108,7 @@ def _judge_fields(lines: list[bytes]) -> None:
 
 
 def _check_host(head: RequestHead) -> None:
-    count = len(values(head.fields, "host"))
+    count = len(head.fields.values("host"))
     if count > 1 or (head.is_1_1 and not count):
         raise Malformed("A request has exactly one Host field.")
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from tcpnet.proxy.entry import Entry, Fields, PageRequest
-from tcpnet.proxy.fields import HOP_BY_HOP, without
+from tcpnet.proxy.entry import Entry, Lines, PageRequest
+from tcpnet.proxy.fields import HOP_BY_HOP
 from tcpnet.proxy.port import records, responses, targets
 from tcpnet.proxy.port.asker import Door
 from tcpnet.proxy.port.heads import RequestHead
@@ -183,10 +183,10 @@ class Hits:
             start = _first(entry, len(body), self._rules) + end
             return start, b"" if head.method == "HEAD" else body
         part = portion(request, entry, len(body), plan.age, self._rules)
-        fields = without(part.fields, _MADE_HERE)
+        lines = part.fields.without(_MADE_HERE).lines
         if part.status != 304:
-            fields = (*fields, ("Content-Length", str(part.stop - part.start)))
-        start = responses.encoded_head(part.status, part.reason, fields)[:-2] + end
+            lines = (*lines, ("Content-Length", str(part.stop - part.start)))
+        start = responses.encoded_head(part.status, part.reason, lines)[:-2] + end
         return start, b"" if head.method == "HEAD" else body[part.start : part.stop]
 
     def _end(self, age: float, lifetime: float) -> bytes:
@@ -197,7 +197,7 @@ class Hits:
 @lru_cache(maxsize=1024)
 def _first(entry: Entry, length: int, rules: Rules) -> bytes:
     """Return what is the same in every answer from a stored response."""
-    fields: Fields = without(view(entry, rules).ageless, HOP_BY_HOP | {"content-length"})
+    fields = view(entry, rules).ageless.without(HOP_BY_HOP | {"content-length"})
     bodiless = entry.status in (204, 304)
-    framing: Fields = () if bodiless else (("Content-Length", str(length)),)
-    return responses.encoded_head(entry.status, entry.reason, (*fields, *framing))[:-2]
+    framing: Lines = () if bodiless else (("Content-Length", str(length)),)
+    return responses.encoded_head(entry.status, entry.reason, fields.lines + framing)[:-2]

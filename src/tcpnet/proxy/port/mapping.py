@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from typing import Final
 
 from tcpnet.proxy.entry import Fields
-from tcpnet.proxy.fields import combined, members, values, without
+from tcpnet.proxy.fields import members
 from tcpnet.proxy.port.refusals import Refused
 from tcpnet.proxy.port.targets import MAPPED
 from tcpnet.proxy.rules.directives import directives
@@ -69,30 +69,31 @@ _AUTHORITY: Final = re.compile(
 
 def request_fields(fields: Fields) -> Fields:
     """Return what goes on to the site. Raises Refused for a script that would stay."""
-    if combined(fields, "service-worker") is not None:
+    if "service-worker" in fields.index:
         raise Refused(403, "No page may stay in a browser under the name of this hub.")
-    accepted = combined(fields, "accept-encoding") or ""
+    accepted = fields.index.get("accept-encoding", "")
     words = {member.partition(";")[0].strip().lower() for member in members(accepted)}
     # What the hub can unpack itself, to map what is in it.
     coding = "gzip" if "gzip" in words else "identity"
-    return (*without(fields, _NOT_ASKED), ("Accept-Encoding", coding))
+    return fields.without(_NOT_ASKED).added(("Accept-Encoding", coding))
 
 
 def response_fields(url: str, fields: Fields) -> Fields:
     """Return what goes back to the client: redirects lead through the hub, and nothing stays."""
-    kept = list(without(fields, _NOT_ANSWERED))
+    mapped = []
     for name in ("Location", "Content-Location"):
-        for value in values(fields, name.lower()):
+        for value in fields.values(name.lower()):
             if (target := resolved(url, value.strip())) is not None:
-                kept.append((name, MAPPED + target))
+                mapped.append((name, MAPPED + target))
     # Pages of all sites would be one site to a browser: none may run anything there.
-    return (*kept, ("Content-Security-Policy", "sandbox"), ("X-Content-Type-Options", "nosniff"))
+    mapped += [("Content-Security-Policy", "sandbox"), ("X-Content-Type-Options", "nosniff")]
+    return fields.without(_NOT_ANSWERED).added(*mapped)
 
 
 def is_list(status: int, fields: Fields) -> bool:
     """Tell whether links in the body of this response are mapped."""
-    said = directives(values(fields, "cache-control"))
-    coding = (combined(fields, "content-encoding") or "identity").lower()
+    said = directives(fields.values("cache-control"))
+    coding = (fields.index.get("content-encoding") or "identity").lower()
     known = coding in ("identity", "gzip", "x-gzip", "deflate")
     return (
         status not in (206, 204, 304)
@@ -104,11 +105,11 @@ def is_list(status: int, fields: Fields) -> bool:
 
 def mapped_fields(fields: Fields) -> Fields:
     """Return the fields less those that spoke of the bytes before links were mapped."""
-    tags = values(fields, "etag")
+    tags = fields.values("etag")
     weak = tuple(
         ("ETag", tag if tag.strip().startswith("W/") else f"W/{tag.strip()}") for tag in tags
     )
-    return (*without(fields, _OF_THE_BYTES), *weak)
+    return fields.without(_OF_THE_BYTES).added(*weak)
 
 
 def base(host: str | None, own: str) -> str:
@@ -157,5 +158,5 @@ def _in_html(base_url: str, url: str) -> Callable[[re.Match[bytes]], bytes]:
 
 
 def _pattern(fields: Fields) -> re.Pattern[bytes] | None:
-    kind = (combined(fields, "content-type") or "").partition(";")[0].strip().lower()
+    kind = fields.index.get("content-type", "").partition(";")[0].strip().lower()
     return _PATTERNS.get(kind)

@@ -3,7 +3,7 @@
 from typing import Final
 
 from tcpnet.errors import TcpnetError, UserError
-from tcpnet.proxy.entry import Fields
+from tcpnet.proxy.entry import Lines
 from tcpnet.proxy.failures import (
     FetchError,
     ForbiddenAddress,
@@ -21,9 +21,7 @@ class Refused(TcpnetError):
     or is wanted, so it ends.
     """
 
-    def __init__(
-        self, status: int, words: str, *, fields: Fields = (), final: bool = False
-    ) -> None:
+    def __init__(self, status: int, words: str, *, fields: Lines = (), final: bool = False) -> None:
         super().__init__(words)
         self.status, self.fields, self.final = status, fields, final
 

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
 
-from tcpnet.proxy.entry import Fields
-from tcpnet.proxy.fields import values, without
+from tcpnet.proxy.entry import NO_FIELDS, Fields, Lines
 from tcpnet.proxy.port.heads import RequestHead
 from tcpnet.proxy.port.refusals import Refused
 from tcpnet.proxy.rules.dates import http_date_text
@@ -20,10 +19,10 @@ _BODILESS: Final = frozenset({204, 304})
 _LENGTH: Final = frozenset({"content-length"})
 
 
-def encoded_head(status: int, reason: str, fields: Fields) -> bytes:
-    """Write a status line and fields, which hold nothing that could end a line."""
+def encoded_head(status: int, reason: str, lines: Lines) -> bytes:
+    """Write a status line and field lines, which hold nothing that could end a line."""
     first = f"HTTP/1.1 {status} {reason or _PHRASES.get(status, '')}"
-    return "\r\n".join((first, *map(": ".join, fields), "\r\n")).encode("latin-1", "replace")
+    return "\r\n".join((first, *map(": ".join, lines), "\r\n")).encode("latin-1", "replace")
 
 
 class Framed:
@@ -55,8 +54,8 @@ class Framed:
         framing = [*marks]
         if head.method != "HEAD":
             said = (str(length),) if has_body and length is not None else ()
-            if values(fields, "content-length") != said:
-                fields = without(fields, _LENGTH)
+            if fields.values("content-length") != said:
+                fields = fields.without(_LENGTH)
                 framing += [("Content-Length", number) for number in said]
         if self._chunked:
             framing.append(("Transfer-Encoding", "chunked"))
@@ -64,7 +63,7 @@ class Framed:
             framing.append(("Connection", "close"))
         elif not head.is_1_1:
             framing.append(("Connection", "keep-alive"))
-        self.head = encoded_head(status, reason, (*fields, *framing))
+        self.head = encoded_head(status, reason, (*fields.lines, *framing))
 
     def piece(self, data: bytes) -> bytes:
         """Return a piece of the body as it goes on the wire."""
@@ -92,9 +91,9 @@ def refusal(
         ("X-Content-Type-Options", "nosniff"),
         ("Via", via),
     )
-    asked = head or RequestHead("GET", "/", True, (), {})
+    asked = head or RequestHead("GET", "/", True, NO_FIELDS, {})
     body_length = len(sentence(refused))
-    return Framed(asked, refused.status, "", fields, body_length, keeps_alive=keeps_alive)
+    return Framed(asked, refused.status, "", Fields(fields), body_length, keeps_alive=keeps_alive)
 
 
 def sentence(refused: Refused) -> bytes:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from tcpnet.proxy.entry import Fields
+from tcpnet.proxy.entry import Lines
 from tcpnet.proxy.port.asker import Door
 from tcpnet.proxy.proxy import WebProxy
 
@@ -33,7 +33,7 @@ class OwnPage:
     """A page of the hub itself."""
 
     status: int
-    fields: Fields
+    fields: Lines
     body: bytes
 
 

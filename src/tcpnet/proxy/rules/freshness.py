@@ -7,7 +7,6 @@ from typing import Final
 from msgspec import Struct
 
 from tcpnet.proxy.entry import Entry, Fields
-from tcpnet.proxy.fields import combined, values, without
 from tcpnet.proxy.rules.dates import http_date
 from tcpnet.proxy.rules.directives import Directives, delta_seconds, directives, field_names
 from tcpnet.proxy.rules.targeted import targeted_directives
@@ -70,11 +69,11 @@ class Controls(Struct, frozen=True):
 def controls(fields: Fields, rules: Rules = RFC_9111) -> Controls:
     """Read Cache-Control and Expires, or the first targeted field that can be read."""
     for target in rules.targets:
-        said = targeted_directives(combined(fields, target) or "")
+        said = targeted_directives(fields.index.get(target) or "")
         if said is not None:
             return Controls(said, None)
-    expires = values(fields, "expires")
-    said = directives(values(fields, "cache-control"))
+    expires = fields.values("expires")
+    said = directives(fields.values("cache-control"))
     return Controls(said, expires[0].strip(" \t") if expires else None)
 
 
@@ -127,19 +126,19 @@ def view(entry: Entry, rules: Rules = RFC_9111) -> View:
         shareable=ruled.shareable,
         while_revalidate=float(delta_seconds(ruled.said.get("stale-while-revalidate")) or 0),
         if_error=None if if_error is None else float(if_error),
-        ageless=without(entry.fields, {"age"}),
+        ageless=entry.fields.without({"age"}),
     )
 
 
 def field_date(fields: Fields, name: str, now: float) -> float | None:
     """Read the first line called `name` as a date in UTC seconds, if it is one."""
-    lines = values(fields, name)
+    lines = fields.values(name)
     return http_date(lines[0].strip(" \t"), now) if lines else None
 
 
 def _corrected_age(entry: Entry) -> float:
     """Return the received Age plus the time the response took (§4.2.3, §5.1)."""
-    lines = values(entry.fields, "age")
+    lines = entry.fields.values("age")
     first = lines[0].split(",")[0].strip(" \t") if lines else None
     return (delta_seconds(first) or 0) + max(0.0, entry.received_at - entry.requested_at)
 

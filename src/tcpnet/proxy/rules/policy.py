@@ -7,8 +7,8 @@ from functools import lru_cache
 from math import inf
 from typing import Final, NamedTuple
 
-from tcpnet.proxy.entry import Entry, Fields, PageRequest
-from tcpnet.proxy.fields import has, index, members, tokens, values
+from tcpnet.proxy.entry import Entry, Fields, Lines, PageRequest
+from tcpnet.proxy.fields import members, tokens
 from tcpnet.proxy.rules.directives import Directives, delta_seconds, directives
 from tcpnet.proxy.rules.freshness import RFC_9111, Rules, View, field_date, view
 
@@ -39,7 +39,7 @@ class Forward(NamedTuple):
     """
 
     entry: Entry | None = None
-    conditions: Fields = ()
+    conditions: Lines = ()
     joinable: bool = False
 
 
@@ -103,7 +103,7 @@ def wishes(asked: dict[str, str]) -> Wishes:
 
 def carries_credentials(request: PageRequest) -> bool:
     """Tell whether the origin may know the person by this request (§3.5)."""
-    return request.credentials is not None or has(request.fields, "authorization")
+    return request.credentials is not None or "authorization" in request.fields.index
 
 
 def _seconds(said: Directives, name: str, absent: float) -> float:
@@ -118,7 +118,7 @@ def varies_by(fields: Fields) -> list[str]:
     return sorted(tokens(fields, "vary"))
 
 
-def variant(names: Iterable[str], asked: dict[str, str]) -> Fields:
+def variant(names: Iterable[str], asked: dict[str, str]) -> Lines:
     """Return the selecting fields of a request with values normalised (§4.1)."""
     return tuple((name, normalised_value(name, asked.get(name, ""))) for name in names)
 
@@ -149,7 +149,7 @@ def select(
     return best
 
 
-def fits(vary: Fields, asked: dict[str, str]) -> bool:
+def fits(vary: Lines, asked: dict[str, str]) -> bool:
     """Tell whether a response selected by `vary` was selected for a request like this."""
     return all(normalised_value(name, asked.get(name, "")) == value for name, value in vary)
 
@@ -167,7 +167,7 @@ def decide(
     """Plan a request, given the responses stored for its address."""
     if not request.caching or request.method not in ("GET", "HEAD") or request.body:
         return Forward()
-    asked = index(request.fields)
+    asked = request.fields.index
     if not asked.keys().isdisjoint(_ORIGIN_ONLY):
         return Forward()
     wanted = wishes(asked)
@@ -184,7 +184,7 @@ def serves_others(request: PageRequest, entry: Entry, now: float, rules: Rules =
 
     It must be fresh, or state no lifetime at all: then it may live as long as it takes to come.
     """
-    seen, wanted = view(entry, rules), wishes(index(request.fields))
+    seen, wanted = view(entry, rules), wishes(request.fields.index)
     age, lifetime = seen.age(now), seen.lifetime_for(request.default_lifetime)
     if seen.must_validate:
         return False
@@ -205,7 +205,7 @@ def stale_answer(
     Without a `status` the origin could not be reached; with one it answered so, and then only
     stale-if-error (RFC 5861 §4) allows it.
     """
-    seen, wanted = view(entry, rules), wishes(index(request.fields))
+    seen, wanted = view(entry, rules), wishes(request.fields.index)
     age = seen.age(now)
     late = age - seen.lifetime_for(request.default_lifetime)
     # An age is what somebody prefers (§5.2.1.1), and he can see it: better than nothing.
@@ -258,10 +258,10 @@ def _forward(
     return Forward(entry, conditions, joinable)
 
 
-def validators(entry: Entry) -> Fields:
+def validators(entry: Entry) -> Lines:
     """Return the conditions under which a stored response is still the page (§4.3.1)."""
-    etags = values(entry.fields, "etag")
-    modified = values(entry.fields, "last-modified")
+    etags = entry.fields.values("etag")
+    modified = entry.fields.values("last-modified")
     conditions = [("If-None-Match", etags[0].strip())] if etags else []
     if modified and field_date(entry.fields, "last-modified", entry.received_at) is not None:
         conditions.append(("If-Modified-Since", modified[0].strip()))

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Final, NamedTuple
 
 from tcpnet.proxy.entry import Entry, Fields, PageRequest
-from tcpnet.proxy.fields import index, values, without
+from tcpnet.proxy.rules.dates import http_date
 from tcpnet.proxy.rules.freshness import RFC_9111, Rules, field_date, view
 from tcpnet.proxy.rules.policy import CONDITIONAL
 
@@ -49,7 +49,7 @@ def portion(
     whole = Portion(entry.status, entry.reason, fields, 0, length)
     if entry.status != 200:
         return whole
-    asked = index(request.fields)
+    asked = request.fields.index
     if asked.keys().isdisjoint(CONDITIONAL):
         return whole
     if _unchanged(asked, entry):
@@ -60,14 +60,14 @@ def portion(
 
 def aged(entry: Entry, age: float, rules: Rules = RFC_9111) -> Fields:
     """Return the fields of a stored response with its age in seconds (RFC 9111 §5.1)."""
-    return (*view(entry, rules).ageless, ("Age", str(int(age))))
+    return view(entry, rules).ageless.added(("Age", str(int(age))))
 
 
 def _unchanged(asked: dict[str, str], entry: Entry) -> bool:
     """Tell whether the client holds this page (RFC 9110 §13.2.2, RFC 9111 §4.3.2)."""
     if "if-none-match" in asked:
         held = {tag.removeprefix("W/") for tag in _TAG.findall(asked["if-none-match"])}
-        tags = values(entry.fields, "etag")
+        tags = entry.fields.values("etag")
         return "*" in held or (bool(tags) and tags[0].strip().removeprefix("W/") in held)
     since = _date(asked.get("if-modified-since"), entry)
     if since is None:
@@ -82,7 +82,7 @@ def _same_page(asked: dict[str, str], entry: Entry) -> bool:
     if condition is None:
         return True
     if condition.startswith(('"', "W/")):
-        tags = values(entry.fields, "etag")
+        tags = entry.fields.values("etag")
         return bool(tags) and condition == tags[0].strip() and not condition.startswith("W/")
     modified = field_date(entry.fields, "last-modified", entry.received_at)
     made = field_date(entry.fields, "date", entry.received_at)
@@ -92,14 +92,14 @@ def _same_page(asked: dict[str, str], entry: Entry) -> bool:
 
 
 def _date(text: str | None, entry: Entry) -> float | None:
-    return field_date((("date", text),), "date", entry.received_at) if text is not None else None
+    return None if text is None else http_date(text.strip(" \t"), entry.received_at)
 
 
 def _not_modified(whole: Portion) -> Portion:
-    tagged = bool(values(whole.fields, "etag"))
+    tagged = bool(whole.fields.values("etag"))
     dropped = _REPRESENTATION if tagged else _REPRESENTATION - {"last-modified"}
     phrase = HTTPStatus.NOT_MODIFIED.phrase
-    return Portion(304, phrase, without(whole.fields, dropped), 0, 0)
+    return Portion(304, phrase, whole.fields.without(dropped), 0, 0)
 
 
 def _part(whole: Portion, wanted: str) -> Portion:
@@ -114,11 +114,11 @@ def _part(whole: Portion, wanted: str) -> Portion:
     stop = min(length, int(last) + 1) if last else length
     if last and int(last) < int(first):
         return whole
-    bare = without(whole.fields, {"content-length", "content-range"})
+    bare = whole.fields.without({"content-length", "content-range"})
     if start >= length:
         phrase = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE.phrase
-        unmet = (*without(bare, _REPRESENTATION), ("Content-Range", f"bytes */{length}"))
+        unmet = bare.without(_REPRESENTATION).added(("Content-Range", f"bytes */{length}"))
         return Portion(416, phrase, unmet, 0, 0)
-    cut = (("Content-Range", f"bytes {start}-{stop - 1}/{length}"),)
-    sized = (*bare, *cut, ("Content-Length", str(stop - start)))
+    cut = ("Content-Range", f"bytes {start}-{stop - 1}/{length}")
+    sized = bare.added(cut, ("Content-Length", str(stop - start)))
     return Portion(206, HTTPStatus.PARTIAL_CONTENT.phrase, sized, start, stop)

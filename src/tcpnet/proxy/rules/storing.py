@@ -7,14 +7,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from tcpnet.proxy.entry import Entry, Fields, Head, PageRequest
-from tcpnet.proxy.fields import (
-    end_to_end,
-    has,
-    index,
-    replaced,
-    values,
-    without,
-)
+from tcpnet.proxy.fields import end_to_end
 from tcpnet.proxy.rules.dates import http_date_text
 from tcpnet.proxy.rules.directives import field_names
 from tcpnet.proxy.rules.freshness import HEURISTIC, RFC_9111, Controls, Rules, controls, field_date
@@ -93,8 +86,8 @@ def freshened_by_head(
 
     `length` counts the bytes of the stored body.
     """
-    told = index(head.fields)
-    kept = index(entry.fields) | {"content-length": str(length)}
+    told = head.fields.index
+    kept = entry.fields.index | {"content-length": str(length)}
     named = ("etag", "last-modified", "content-length")
     if any(told[name] != kept.get(name) for name in named if name in told):
         return None
@@ -114,7 +107,7 @@ def passed_on(head: Head) -> Fields:
 
 def outdates(request: PageRequest, head: Head) -> bool:
     """Tell whether a full response that is not kept shows the kept one to be wrong."""
-    personal = carries_credentials(request) or has(request.fields, "cookie")
+    personal = carries_credentials(request) or "cookie" in request.fields.index
     speaks = 200 <= head.status < 400 or head.status in (404, 410)
     return request.method == "GET" and speaks and not personal
 
@@ -123,7 +116,7 @@ def invalidated(request: PageRequest, head: Head) -> tuple[str, ...]:
     """Return the addresses whose stored responses an unsafe request outdates (§4.4)."""
     if request.method in SAFE or not 200 <= head.status < 400:
         return ()
-    references = values(head.fields, "location") + values(head.fields, "content-location")
+    references = head.fields.values("location") + head.fields.values("content-location")
     found = (resolved(request.url, reference.strip()) for reference in references)
     neighbours = {url for url in found if url and origin(url) == origin(request.url)}
     return (request.url, *sorted(neighbours - {request.url}))
@@ -137,14 +130,14 @@ def _method_refusal(request: PageRequest, head: Head, ruled: Controls) -> NotSto
     if request.method != "POST" or not 200 <= head.status < 300:
         return NotStored.METHOD
     # RFC 9110 §9.3.3: explicit freshness, and an address under which GET finds the same.
-    places = values(head.fields, "content-location")
+    places = head.fields.values("content-location")
     named = [resolved(request.url, place.strip()) for place in places] == [request.url]
     stated = ruled.lifetime(head.received_at, head.received_at)
     return None if named and stated is not None else NotStored.METHOD
 
 
 def _wish_refusal(request: PageRequest) -> NotStored | None:
-    return NotStored.ASKED if wishes(index(request.fields)).no_store else None
+    return NotStored.ASKED if wishes(request.fields.index).no_store else None
 
 
 def _directive_refusal(ruled: Controls) -> NotStored | None:
@@ -166,17 +159,17 @@ def _status_refusal(head: Head, ruled: Controls) -> NotStored | None:
     if ruled.expires is not None or not ruled.said.keys().isdisjoint(_STATED):
         return None
     # An error that states no lifetime would outlive its cause, unless it says how old it is.
-    lasting = head.status < 400 or has(head.fields, "last-modified")
+    lasting = head.status < 400 or "last-modified" in head.fields.index
     return None if head.status in HEURISTIC and lasting else NotStored.LIFETIME
 
 
 def _person_refusal(request: PageRequest, entry: Entry, ruled: Controls) -> NotStored | None:
     if carries_credentials(request) and not ruled.shareable:
         return NotStored.CREDENTIALS
-    if has(entry.fields, "set-cookie") and ruled.said.keys().isdisjoint(("public", "s-maxage")):
+    if "set-cookie" in entry.fields.index and ruled.said.keys().isdisjoint(("public", "s-maxage")):
         return NotStored.COOKIE
     stated = ruled.expires is not None or not ruled.said.keys().isdisjoint(_STATED)
-    return NotStored.PERSONAL if has(request.fields, "cookie") and not stated else None
+    return NotStored.PERSONAL if "cookie" in request.fields.index and not stated else None
 
 
 def _use_refusal(entry: Entry, ruled: Controls) -> NotStored | None:
@@ -192,7 +185,7 @@ def _entry(request: PageRequest, head: Head, ruled: Controls) -> Entry:
     fields = _dated(_kept(head.fields, ruled), head.received_at)
     return Entry(
         url=request.url,
-        vary=variant(varies_by(fields), index(request.fields)),
+        vary=variant(varies_by(fields), request.fields.index),
         status=head.status,
         reason=head.reason,
         fields=fields,
@@ -204,21 +197,21 @@ def _entry(request: PageRequest, head: Head, ruled: Controls) -> Entry:
 def _kept(fields: Fields, ruled: Controls) -> Fields:
     """Drop what belongs to one hop, one person or one use (§3.1, §5.2.2.4, §5.2.2.7)."""
     named = field_names(ruled.said.get("private")) | field_names(ruled.said.get("no-cache"))
-    return without(end_to_end(fields), named)
+    return end_to_end(fields).without(named)
 
 
 def _dated(fields: Fields, received_at: float) -> Fields:
     """Add the Date that RFC 9110 §6.6.1 wants where there is none or none that can be read."""
     if field_date(fields, "date", received_at) is not None:
         return fields
-    return replaced(fields, "Date", http_date_text(received_at))
+    return fields.replaced("Date", http_date_text(received_at))
 
 
 def _identifies(entry: Entry, head: Head) -> bool:
     """Tell whether the validators of a 304 are those of the stored response (§4.3.4)."""
     for name in ("etag", "last-modified"):
-        if told := values(head.fields, name):
-            kept = values(entry.fields, name)
+        if told := head.fields.values(name):
+            kept = entry.fields.values(name)
             return bool(kept) and _weak(told[0]) == _weak(kept[0]) and _alike(told[0], kept[0])
     # Bare, as many origins send it: it answered the one set of validators it was sent.
     return True
@@ -235,9 +228,9 @@ def _alike(told: str, kept: str) -> bool:
 
 def _updated(request: PageRequest, entry: Entry, head: Head, rules: Rules) -> Entry:
     """Replace the fields that a newer response brings (§3.2)."""
-    brought = without(end_to_end(head.fields), _NEVER_UPDATED)
+    brought = end_to_end(head.fields).without(_NEVER_UPDATED)
     # Age and Date of the old response would say nothing of the new one.
-    told = {name.lower() for name, _ in brought} | {"age", "date"}
-    merged = without(entry.fields, told) + brought
+    told = brought.index.keys() | {"age", "date"}
+    merged = entry.fields.without(told).added(*brought.lines)
     whole = replace(head, status=entry.status, reason=entry.reason, fields=merged)
     return _entry(request, whole, controls(merged, rules))

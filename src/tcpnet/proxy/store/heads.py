@@ -12,8 +12,7 @@ from itertools import chain
 from typing import Final
 
 from tcpnet.errors import TcpnetError
-from tcpnet.proxy.entry import Entry, Fields
-from tcpnet.proxy.fields import values
+from tcpnet.proxy.entry import Entry, Fields, Lines
 
 LIMIT: Final = 128 * 1024
 """Bytes of the largest head kept: several times what a fetch accepts."""
@@ -43,7 +42,7 @@ class Head:
     """
 
     url: str
-    vary: Fields
+    vary: Lines
     status: int
     last_modified: str
     requested_at: float
@@ -52,7 +51,7 @@ class Head:
     digest: bytes
 
 
-def identify(url: str, vary: Fields) -> str:
+def identify(url: str, vary: Lines) -> str:
     """Return the name of the response to a normalised URL for a variant: 32 hex digits."""
     words = "\0".join((url, *chain.from_iterable(vary))).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(words, digest_size=16, person=b"tcpnet page 1").hexdigest()
@@ -60,7 +59,7 @@ def identify(url: str, vary: Fields) -> str:
 
 def last_modified(entry: Entry) -> str:
     """Return the Last-Modified field as it came; "" without one."""
-    return next(iter(values(entry.fields, "last-modified")), "")
+    return next(iter(entry.fields.values("last-modified")), "")
 
 
 def seal(secret: bytes, identifier: str, head: bytes) -> bytes:
@@ -112,7 +111,7 @@ def write_head(entry: Entry, length: int, digest: bytes) -> bytes:
                 _DIGEST, digest,
             ),
             _REASON, _text(entry.reason),
-            _FIELDS, _pairs(entry.fields),
+            _FIELDS, _pairs(entry.fields.lines),
             _END,
         )
     )  # fmt: skip
@@ -139,7 +138,13 @@ def read_entry(record: bytes) -> tuple[Head, Entry]:
     except (struct.error, ValueError, IndexError) as error:
         raise DamagedPage("its head cannot be read") from error
     entry = Entry(
-        head.url, head.vary, head.status, reason, fields, head.requested_at, head.received_at
+        head.url,
+        head.vary,
+        head.status,
+        reason,
+        Fields(fields),
+        head.requested_at,
+        head.received_at,
     )
     return head, entry
 
@@ -173,7 +178,7 @@ def _read_text(data: bytes, at: int, mark: bytes) -> tuple[str, int]:
     return data[start:end].decode(), end
 
 
-def _read_pairs(data: bytes, at: int, mark: bytes) -> tuple[Fields, int]:
+def _read_pairs(data: bytes, at: int, mark: bytes) -> tuple[Lines, int]:
     at = _skip(data, at, mark)
     found = []
     # `_span` is written out: fields are most of a head, and a call for each doubles the time.
@@ -218,10 +223,10 @@ def _text(value: str) -> bytes:
     return _SIZES[len(raw)] + raw
 
 
-def _pairs(fields: Fields) -> bytes:
+def _pairs(lines: Lines) -> bytes:
     parts: list[bytes] = []
     # `_text` is written out, as `_span` is above.
-    for name, value in fields:
+    for name, value in lines:
         key, said = name.encode("utf-8", "surrogatepass"), value.encode("utf-8", "surrogatepass")
         parts += (_SIZES[len(key)], key, _SIZES[len(said)], said, b"\x86")
     parts.append(b"e")

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from tcpnet.proxy.entry import Entry, Fields
+from tcpnet.proxy.entry import Entry, Lines
 
 MAX_VARIANTS: Final = 32
 """Variants kept of one URL: an origin that varies on everything must not fill the cache."""
@@ -32,7 +32,7 @@ class Page(Struct, eq=False):
 
     identifier: str
     url: str
-    vary: Fields
+    vary: Lines
     status: int
     last_modified: str
     requested_at: float
@@ -188,7 +188,7 @@ class Front:
 
 
 @lru_cache(maxsize=256)
-def _shared(vary: Fields) -> Fields:
+def _shared(vary: Lines) -> Lines:
     """Return the same object for equal variants: most pages vary alike."""
     return vary
 
@@ -199,4 +199,4 @@ def _newest_first(page: Page) -> float:
 
 def _cost(held: Held) -> int:
     idle = len(held.body) >> _IDLE_SHIFT
-    return held.size + idle + _HELD_OVERHEAD + _FIELD_OVERHEAD * len(held.entry.fields)
+    return held.size + idle + _HELD_OVERHEAD + _FIELD_OVERHEAD * len(held.entry.fields.lines)

@@ -22,10 +22,12 @@ from tcpnet.server.download import downloaded
 from tcpnet.server.meter import Meter
 from tcpnet.server.session import Quit, Session
 
-_FIELDS: Final = (
-    ("User-Agent", f"tcpnet/{__version__}"),
-    ("Accept", "*/*"),
-    ("Accept-Encoding", codings.ACCEPT_ENCODING),
+_FIELDS: Final = Fields(
+    (
+        ("User-Agent", f"tcpnet/{__version__}"),
+        ("Accept", "*/*"),
+        ("Accept-Encoding", codings.ACCEPT_ENCODING),
+    )
 )
 _FORM: Final = ("Content-Type", "application/x-www-form-urlencoded")
 # A HEAD tells whether the stored page is outdated, which no cache can.
@@ -140,7 +142,7 @@ async def _send(session: Session, community: Community, target: Target, switches
         default_lifetime=community.settings.cache.default_lifetime,
     )
     if target.method == "HEAD":
-        request = msgspec.structs.replace(request, fields=(*_FIELDS, _FROM_THE_SITE))
+        request = msgspec.structs.replace(request, fields=_FIELDS.added(_FROM_THE_SITE))
         await _head(session, community, request, switches)
         return
     if switches.authentication:
@@ -149,7 +151,7 @@ async def _send(session: Session, community: Community, target: Target, switches
         )
     if target.method == "POST":
         body = await _form(session)
-        request = msgspec.structs.replace(request, body=body, fields=(*_FIELDS, _FORM))
+        request = msgspec.structs.replace(request, body=body, fields=_FIELDS.added(_FORM))
     await _fetched(session, community, request, switches)
 
 
@@ -266,7 +268,7 @@ def _verdict(answer: Answer, switches: Switches) -> str:
 def _combined(fields: Fields) -> dict[str, str]:
     """One value a name: the lines of a field are joined, as RFC 9110 §5.3 reads them."""
     found: dict[str, tuple[str, str]] = {}
-    for name, value in fields:
+    for name, value in fields.lines:
         first, before = found.get(name.lower(), (name, ""))
         found[name.lower()] = (first, f"{before}, {value}" if before else value)
     return {text.clean(name): text.clean(value) for name, value in found.values()}
