@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tcpnet.proxy.entry import Fields, HTTP_1_0, HTTP_1_1, NO_FIELDS
+from tcpnet.proxy.entry import HTTP_1_0, HTTP_1_1, NO_FIELDS, Fields
 from tcpnet.proxy.port.connection import PortConnection
 from tcpnet.proxy.port.heads import RequestHead
 from tcpnet.proxy.port.hits import Hits
