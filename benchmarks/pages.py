@@ -20,6 +20,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+from benchmarks import disk
 from tcpnet.proxy.entry import Entry, Fields
 from tcpnet.proxy.store import heads
 from tcpnet.proxy.store.folder import Folder
@@ -205,7 +206,10 @@ async def run(folder: Path) -> None:
     """Measure everything."""
     secret = secrets.token_bytes(32)
     for size in SIZES:
-        await small_pages(folder / f"small-{size}", secret, size)
+        place = disk.place(folder, size)
+        name = f"a bare file of {size // 1024} KiB"
+        print(f"{name:34} {place.cost * 1e6:25.1f} us of processor")
+        await small_pages(place.folder / "pages", secret, size)
     await asyncio.to_thread(many_pages, folder / "many", secret)
     for _ in range(3):
         await start(folder / "many", secret)
@@ -224,6 +228,7 @@ def main() -> None:
     options = parser.parse_args()
     print(f"python {platform.python_version()}, {sys.platform}")
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
+        disk.scatter(Path(name))
         asyncio.run(run(Path(name)))
 
 

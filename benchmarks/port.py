@@ -1,10 +1,10 @@
 """The proxy port beside other caches: processor time of a request, latency, memory, tunnels.
 
-`python3 dev.py bench port` takes about three minutes. All caches are asked the same through
+`python3 dev.py bench port` takes about four minutes. All caches are asked the same through
 `wrk`, one after the other, in rounds. The median counts of those in which the host of a virtual
 machine kept nothing from it and a new file cost what it costs on a disk at rest; while there is
-none, there are more rounds, twice as many at most. No file is deleted before the end, which takes
-some 5 GB of disk: see `disk`.
+none, there are more rounds, twice as many at most. No file is deleted before the end, for which
+see `disk`: up to 6 GB of it are needed, and most of a minute to delete them.
 """
 
 import argparse
@@ -37,7 +37,7 @@ PAGES: Final = 100
 WARMING: Final = 1.0
 """Seconds for which each cache is asked before it is measured."""
 FASTEST: Final = 30_000
-"""New pages a second that no cache exceeds: nginx had 17,000."""
+"""New pages a second that no cache exceeds: nginx had 26,000."""
 
 
 @dataclass(frozen=True, slots=True)
