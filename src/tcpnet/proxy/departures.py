@@ -60,7 +60,7 @@ class Departures:
         self._origins = origins
         self._rules = rules
         self._clock = clock
-        self._flights: set[Flight] = set()
+        self._flights: dict[asyncio.Task[None], Flight] = {}
         self._joinable: dict[str, list[Flight]] = {}
 
     async def __aenter__(self) -> Self:
@@ -72,7 +72,7 @@ class Departures:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for flight in tuple(self._flights):
+        for flight in tuple(self._flights.values()):
             flight.cancel()
         await self.settled()
 
@@ -81,8 +81,8 @@ class Departures:
 
     async def settled(self) -> None:
         """Wait until nothing is on its way any more."""
-        while tasks := [flight.task for flight in self._flights if flight.task]:
-            await asyncio.wait(tasks)
+        while self._flights:
+            await asyncio.wait(tuple(self._flights))
 
     def find(self, url: str, page: Page | None) -> list[Flight]:
         """Return what one may join who asks for `url` and would validate `page`, or has none."""
@@ -91,16 +91,16 @@ class Departures:
     def start(self, request: PageRequest, plan: Forward, page: Page | None) -> Flight:
         """Send a request on its way."""
         flight = Flight(request, plan, page)
-        self._flights.add(flight)
         if plan.joinable:
             self._joinable.setdefault(request.url, []).append(flight)
-        flight.task = asyncio.create_task(self._fly(flight))
-        flight.task.add_done_callback(lambda _: self._arrived(flight))
+        flight.task = task = asyncio.create_task(self._fly(flight))
+        self._flights[task] = flight
+        task.add_done_callback(self._arrived)
         return flight
 
-    def _arrived(self, flight: Flight) -> None:
+    def _arrived(self, task: asyncio.Task[None]) -> None:
         # A callback, since a task that is cancelled before its first step never runs.
-        self._flights.discard(flight)
+        flight = self._flights.pop(task)
         self._unlist(flight)
         flight.end()
 
@@ -220,16 +220,16 @@ class Departures:
         """Drop what an unsafe request changed, on disk and on its way (RFC 9111 §4.4)."""
         for url in invalidated(cause.request, head):
             self._pages.remove_url(url)
-            for flight in self._flights - {cause}:
-                if flight.request.url == url:
+            for flight in self._flights.values():
+                if flight is not cause and flight.request.url == url:
                     flight.outdated = True
 
     def _unlist(self, flight: Flight) -> None:
-        listed = self._joinable.get(flight.request.url, [])
-        if flight in listed:
+        listed = self._joinable.get(flight.request.url)
+        if listed is not None and flight in listed:
             listed.remove(flight)
-        if not listed:
-            self._joinable.pop(flight.request.url, None)
+            if not listed:
+                del self._joinable[flight.request.url]
 
 
 def _report(flight: Flight, error: Exception) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterable
 from typing import Final, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from tcpnet.proxy.entry import Entry, Fields, Head, PageRequest, Version
 from tcpnet.proxy.failures import FetchError
@@ -51,32 +51,27 @@ class Landing(Struct, frozen=True, eq=False):
     not_stored: str | None = None
 
 
-class Flight:
+class Flight(Struct, eq=False):
     """One request to an origin and its askers; it ends with the last of them, or soon after.
 
-    `outdated` tells that the page was changed meanwhile, `needed` that it goes on without askers.
+    `askers` counts those who wait for the answer or read it. `outdated` tells that the page was
+    changed meanwhile, `needed` that it goes on without askers.
     """
 
-    def __init__(self, request: PageRequest, plan: Forward, page: Page | None = None) -> None:
-        self.request = request
-        self.plan = plan
-        self.page = page
-        self.landing: Landing | None = None
-        self.failure: Exception | None = None
-        self.not_kept: str | None = None
-        self.landed = Moment()
-        self.left = Moment()
-        self.over = Moment()
-        self.outdated = False
-        self.needed = False
-        self.task: asyncio.Task[None] | None = None
-        self._askers = 0
-        self._given_up = False
-
-    @property
-    def askers(self) -> int:
-        """How many wait for the answer or read it."""
-        return self._askers
+    request: PageRequest
+    plan: Forward
+    page: Page | None = None
+    landing: Landing | None = None
+    failure: Exception | None = None
+    not_kept: str | None = None
+    landed: Moment = field(default_factory=Moment)
+    left: Moment = field(default_factory=Moment)
+    over: Moment = field(default_factory=Moment)
+    outdated: bool = False
+    needed: bool = False
+    task: asyncio.Task[None] | None = None
+    askers: int = 0
+    _given_up: bool = False
 
     def open_to(self, page: Page | None) -> bool:
         """Tell whether one more may join, who would validate `page`, or has none."""
@@ -88,12 +83,12 @@ class Flight:
 
     def join(self) -> None:
         """Count as one who waits or reads, until `leave`."""
-        self._askers += 1
+        self.askers += 1
 
     def leave(self) -> None:
         """Count as one no more; the last to leave ends what is not worth finishing."""
-        self._askers -= 1
-        if not self._askers:
+        self.askers -= 1
+        if not self.askers:
             self._all_left()
 
     def land(self, landing: Landing) -> None:

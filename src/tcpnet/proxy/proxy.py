@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -198,25 +198,31 @@ class _Visit(AbstractAsyncContextManager[Answer]):
         """Return the answer, however many attempts it takes."""
         while True:
             reader, plan = await self._plan()
-            if isinstance(plan, Absent):
+            if isinstance(plan, Forward):
+                if answer := await self._forwarded(plan, reader):
+                    return answer
+            elif isinstance(plan, Absent):
                 raise NotInCache
-            if isinstance(plan, Serve) and reader is not None:
+            elif reader is not None:
                 if plan.refresh:
                     self._refresh(plan.entry, reader.page)
                 return await self._from_cache(reader, plan)
-            if isinstance(plan, Forward) and (answer := await self._forwarded(plan, reader)):
-                return answer
 
     async def _plan(self) -> tuple[Reader | None, Plan]:
-        readers = await self._matching()
+        request, parts = self._request, self._parts
+        pages = parts.pages.variants(request.url)
+        readers = await self._matching(pages) if pages else []
         entries = [reader.entry for reader in readers]
-        plan = decide(self._request, entries, self._parts.clock(), self._parts.rules)
+        plan = decide(request, entries, parts.clock(), parts.rules)
+        if isinstance(plan, Absent):
+            return None, plan
         if isinstance(plan, Forward):
-            self._forwarded_for = self._cause(plan)
-        entry = None if isinstance(plan, Absent) else plan.entry
-        return next((reader for reader in readers if reader.entry is entry), None), plan
+            self._forwarded_for = self._cause(plan, pages)
+        if plan.entry is None:
+            return None, plan
+        return next(reader for reader in readers if reader.entry is plan.entry), plan
 
-    def _cause(self, plan: Forward) -> str:
+    def _cause(self, plan: Forward, pages: Sequence[Page]) -> str:
         """Say why the origin is asked (RFC 9211 §2.2)."""
         request, parts = self._request, self._parts
         if request.method not in ("GET", "HEAD"):
@@ -227,16 +233,14 @@ class _Visit(AbstractAsyncContextManager[Answer]):
             seen = view(plan.entry, parts.rules)
             fresh = seen.lifetime_for(request.default_lifetime) > seen.age(parts.clock())
             return "request" if fresh and not seen.must_validate else "stale"
-        pages = parts.pages.variants(request.url)
-        if any(fits(page.vary, self._asked) for page in pages):
-            return "request"
-        return "vary-miss" if pages else "uri-miss"
+        if not pages:
+            return "uri-miss"
+        return "request" if any(fits(page.vary, self._asked) for page in pages) else "vary-miss"
 
-    async def _matching(self) -> list[Reader]:
+    async def _matching(self, pages: Sequence[Page]) -> list[Reader]:
         """Open the stored responses that were selected by a request like this."""
         if not self._request.caching or self._request.method not in ("GET", "HEAD"):
             return []
-        pages = self._parts.pages.variants(self._request.url)
         readers = [await self._opened(page) for page in pages if fits(page.vary, self._asked)]
         return [reader for reader in readers if reader is not None]
 
@@ -253,7 +257,8 @@ class _Visit(AbstractAsyncContextManager[Answer]):
             for flight in self._parts.departures.find(self._request.url, page):
                 if flight not in self._missed:
                     return await self._follow(flight, reader)
-        plan = plan._replace(joinable=plan.joinable and not self._alone)
+        if self._alone:
+            plan = plan._replace(joinable=False)
         return await self._lead(self._parts.departures.start(self._request, plan, page), reader)
 
     async def _lead(self, flight: Flight, reader: Reader | None) -> Answer:
