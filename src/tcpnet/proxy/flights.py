@@ -104,8 +104,7 @@ class Flight(Struct, eq=False):
     def end(self) -> None:
         """Note that nothing more happens."""
         if self.landing is None and self.failure is None:
-            self.failure = Abandoned()
-        self.landed.come()
+            self.fail(Abandoned())
         self.over.come()
 
     def cancel(self) -> None:

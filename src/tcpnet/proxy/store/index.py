@@ -82,6 +82,9 @@ class Index:
         page.vary = _shared(page.vary)
         self._pages[page.identifier] = page
         self.size += page.size
+        if page.url not in self._variants:
+            self._variants[page.url] = page
+            return ()
         surplus = self._set_variants(page.url, (page, *self.variants(page.url)))
         for old in surplus:
             self._forget(old)

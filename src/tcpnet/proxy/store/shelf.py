@@ -106,9 +106,10 @@ class Shelf:
         """Add a page just stored; hold it if its body is given and small."""
         self._stats.stored += 1
         self._remove_files(self.index.add(page))
-        self._front.drop(page.identifier)
         if body is not None and self.fits_memory(page.length):
             self._front.put(page.identifier, Held(entry, body, page.size))
+        else:
+            self._front.drop(page.identifier)
 
     def freshen(self, page: Page, entry: Entry) -> None:
         """Give a page a newer head."""
