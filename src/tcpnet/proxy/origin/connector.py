@@ -157,6 +157,7 @@ class Connector(aiohttp.TCPConnector):
 
     async def dial(self, site: "Site", progress: Progress) -> Lease:
         """Return a connection to a site from aiohttp's pool, or a new one. Raises what it does."""
+        progress.enter(Stage.QUEUE)
         running.set(progress)
         self._dialling += 1
         try:

@@ -19,8 +19,9 @@ class AnswerAlone:
         self._wire = wire
         self._parser = wire._parser
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._parser, name)
+    def feed_eof(self) -> Any:
+        """Take the end as aiohttp's parser does."""
+        return self._parser.feed_eof()
 
     def feed_data(self, data: bytes) -> tuple[list[Any], bool, bytes]:
         """Take bytes as aiohttp's parser does; step aside once the head was among them."""

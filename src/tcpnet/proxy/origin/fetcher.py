@@ -112,19 +112,19 @@ class Fetcher:
         again. `on_interim` is told of answers that come before (1xx, less 100). Raises FetchError,
         also while the reply is iterated, and UserError for credentials that cannot be any.
         """
-        return _Sending(partial(self._answer, method, url, fields, body, credentials, on_interim))
+        if credentials is None:
+            return _Sending(partial(self._exchange, method, url, fields, body, on_interim))
+        return _Sending(partial(self._proven, method, url, fields, body, credentials, on_interim))
 
-    async def _answer(
+    async def _proven(
         self,
         method: str,
         url: str,
         fields: Fields,
         body: Body,
-        credentials: Credentials | None,
+        credentials: Credentials,
         on_interim: OnInterim | None,
     ) -> "Reply":
-        if credentials is None:
-            return await self._exchange(method, url, fields, body, on_interim)
         proof.check(credentials)
         fields = fields.replaced("Authorization", proof.basic(credentials))
         reply = await self._exchange(method, url, fields, body, on_interim)
@@ -226,7 +226,8 @@ class Reply:
         try:
             chunk = content.read_nowait()
             if not chunk and not content.at_eof():
-                with self._progress.bounded(Stage.BODY):
+                with self._progress as progress:
+                    progress.enter(Stage.BODY)
                     chunk = await content.readany()
         except (aiohttp.ClientError, OSError) as error:
             raise diagnosis.of_body(error, host, self.received, self.length) from error
@@ -251,9 +252,9 @@ async def _pieces(body: bytes) -> AsyncGenerator[bytes, None]:
 
 
 def _digest(
-    credentials: Credentials | None, reply: Reply, method: str, url: str, body: Body
+    credentials: Credentials, reply: Reply, method: str, url: str, body: Body
 ) -> str | None:
-    if credentials is None or reply.status != 401 or not isinstance(body, bytes | None):
+    if reply.status != 401 or not isinstance(body, bytes | None):
         return None
     target = URL(url, encoded=True).raw_path_qs
     return proof.digest(credentials, reply.fields, method, target, body or b"")

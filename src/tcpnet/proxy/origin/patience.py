@@ -6,9 +6,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from math import inf
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from tcpnet.proxy.failures import Stage, TimedOut
+
+_OF_CONNECTION: Final = (Stage.QUEUE, Stage.LOOKUP, Stage.CONNECT)
+_OF_ANSWER: Final = (Stage.UPLOAD, Stage.ANSWER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +29,9 @@ class Patience:
 
     def of(self, stage: Stage) -> float:
         """Return the seconds that this stage may take."""
-        if stage in (Stage.UPLOAD, Stage.ANSWER):
+        if stage in _OF_ANSWER:
             return self.answer
-        return self.idle if stage is Stage.BODY else self.connect
+        return self.connect if stage in _OF_CONNECTION else self.idle
 
 
 class Watch:
@@ -41,17 +44,9 @@ class Watch:
     def __init__(self, patience: Patience) -> None:
         self.patience = patience
         self._loop = asyncio.get_running_loop()
-        self._waits: set[Progress] = set()
+        self.waits: set[Progress] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._next = inf
-
-    def add(self, wait: "Progress") -> None:
-        """Look at this one from here on."""
-        self._waits.add(wait)
-
-    def discard(self, wait: "Progress") -> None:
-        """Look at this one no more."""
-        self._waits.discard(wait)
 
     def deadline(self, seconds: float) -> float:
         """Return the time of the loop so many seconds from now, at which one will be looked at."""
@@ -74,15 +69,15 @@ class Watch:
         """End what waits too long, and look again when the next may have."""
         self.close()
         now = self._loop.time()
-        for wait in [wait for wait in self._waits if wait.deadline <= now]:
+        for wait in [wait for wait in self.waits if wait.deadline <= now]:
             wait.expire()
-        earliest = min((wait.deadline for wait in self._waits), default=inf)
+        earliest = min((wait.deadline for wait in self.waits), default=inf)
         if earliest < inf:
             self._ring(earliest)
 
 
 class Progress:
-    """How far one request has come."""
+    """How far one request has come; in `with`, TimedOut if a stage entered there takes too long."""
 
     def __init__(self, host: str, watch: Watch) -> None:
         self.host = host
@@ -93,16 +88,13 @@ class Progress:
         self._cancelled = 0
         self._expired = False
 
-    def bounded(self, stage: Stage) -> Self:
-        """Use it in `with`: TimedOut if this stage, or one entered meanwhile, takes too long."""
+    def __enter__(self) -> Self:
         task = asyncio.current_task()
         assert task is not None, "only a task can be ended for taking too long"
         self._cancelled, self._task, self._expired = task.cancelling(), task, False
-        self.enter(stage)
+        self.deadline = inf
+        self._watch.waits.add(self)
         return self
-
-    def __enter__(self) -> None:
-        self._watch.add(self)
 
     def __exit__(
         self,
@@ -110,7 +102,7 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._watch.discard(self)
+        self._watch.waits.discard(self)
         task, self._task = self._task, None
         if not self._expired or error is None:
             return
@@ -136,7 +128,7 @@ class Progress:
 
     def expire(self) -> None:
         """End the wait."""
-        self._watch.discard(self)
+        self._watch.waits.discard(self)
         self._expired = True
         assert self._task is not None, "only what a task waits for is watched"
         self._task.cancel()

@@ -39,7 +39,7 @@ class Request:
         repeatable = self._method in _REPEATABLE and isinstance(self._body, bytes | None)
         while True:
             try:
-                with progress.bounded(Stage.QUEUE):
+                with progress:
                     return await self._answered_once(pool, site, progress)
             except (aiohttp.ClientError, OSError, HttpProcessingError) as error:
                 if not (repeatable and _lost_its_connection(error)):
