@@ -1,6 +1,7 @@
 """Header fields: lists in their values, and which of them belong to one hop alone."""
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from tcpnet.proxy.entry import Fields
@@ -74,11 +75,14 @@ def tokens(fields: Fields, name: str) -> frozenset[str]:
     return frozenset(member.lower() for line in fields.values(name) for member in members(line))
 
 
-def end_to_end(fields: Fields) -> Fields:
-    """Return what may pass to the next hop: neither hop-by-hop nor named in Connection."""
-    if "connection" not in fields.index:
-        return fields.without(HOP_BY_HOP)
-    return fields.without(HOP_BY_HOP | (tokens(fields, "connection") - _END_TO_END))
+def end_to_end(fields: Fields, dropped: AbstractSet[str] = HOP_BY_HOP) -> Fields:
+    """Return what may pass to the next hop: neither `dropped` nor named in Connection.
+
+    `dropped` are lower-case names, those that are hop-by-hop among them.
+    """
+    if "connection" in fields.index:
+        dropped |= tokens(fields, "connection") - _END_TO_END
+    return fields.without(dropped)
 
 
 def _stripped(member: str) -> tuple[str, ...]:

@@ -143,15 +143,15 @@ class Fetcher:
         self, method: str, url: str, fields: Fields, body: Body, on_interim: OnInterim | None
     ) -> "Reply":
         assert self._pool is not None, "a Fetcher sends only inside its own context"
-        target = wire.target(method, url)
+        where, path = wire.target(method, url)
         if isinstance(body, bytes) and len(body) > _PIECE:
             fields = fields.replaced("Content-Length", str(len(body)))
             body = _pieces(body)
-        site = self._pool.site(target.site)
+        site = self._pool.site(where)
         length = len(body or b"") if isinstance(body, bytes | None) else None
-        head = wire.request(method, target.path, site.host_field, fields, length=length)
+        head = wire.request(method, path, site.host_field, fields, length=length)
         self.uplink.requests += 1
-        progress = Progress(wire.host(target.site), self._pool.watch)
+        progress = Progress(wire.host(where), self._pool.watch)
         request = Request(method, head, body, on_interim)
         response = await request.answered(self._pool, site, progress)
         reply = Reply(response, progress, self.uplink)
@@ -193,7 +193,7 @@ class Reply:
         self._response = response
         self._progress = progress
         self.status = response.status
-        self.reason = wire.harmless(response.reason.encode(errors="surrogateescape"))
+        self.reason = wire.phrase(response.reason)
         self.fields = wire.incoming(response.raw_headers)
         self.version = response.version
         self.peer = response.wire.peer

@@ -11,7 +11,7 @@ import aiohttp
 from tcpnet.proxy.entry import OnInterim
 from tcpnet.proxy.origin.connector import Lease
 from tcpnet.proxy.origin.upload import Upload
-from tcpnet.proxy.origin.wire import harmless, incoming
+from tcpnet.proxy.origin.wire import incoming, phrase
 
 
 class Response:
@@ -38,7 +38,7 @@ class Response:
         message, content = await wire.read()
         while 100 <= message.code < 200 and message.code != 101:
             if on_interim is not None and message.code > 101:
-                reason = harmless((message.reason or "").encode(errors="surrogateescape"))
+                reason = phrase(message.reason or "")
                 on_interim(message.code, reason, incoming(message.raw_headers))
             message, content = await wire.read()
         self.status, self.reason = message.code, message.reason or ""

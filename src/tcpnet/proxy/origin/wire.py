@@ -1,10 +1,9 @@
 """Heads on the wire: what may leave for an origin, and what may come in from one."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Iterable
 from functools import lru_cache
-from itertools import chain
-from typing import Final, NamedTuple
+from typing import Final
 
 from yarl import URL
 
@@ -19,34 +18,27 @@ MAX_FIELDS: Final = 128
 
 _TOKEN: Final = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_CONTROL_BYTE: Final = re.compile(_CONTROL.pattern.encode())
 _URL: Final = re.compile(r"""(https?://[!"$-.0->A-~]+)([/?][!"$-~]*)?""")
 
 # Methods without a body unless they say so; the others are sent with one, if of no bytes.
 _BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-_HOST: Final = frozenset({"host"})
-_HOST_AND_LENGTH: Final = frozenset({"host", "content-length"})
+_DROPPED: Final = http.HOP_BY_HOP | {"host"}
+_DROPPED_WITH_LENGTH: Final = _DROPPED | {"content-length"}
 
 
-class Target(NamedTuple):
-    """Where a request goes: scheme, host and port of the site, and what its first line says."""
+def target(method: str, url: str) -> tuple[str, str]:
+    """Return where a request goes, byte for byte: the site, and what the first line says.
 
-    site: str
-    path: str
-
-
-def target(method: str, url: str) -> Target:
-    """Return where a request goes, byte for byte; raise Unsendable for what is no address.
-
-    An OPTIONS without a path goes to `*` (RFC 9112 §3.2.4).
+    The site is scheme, host and port. An OPTIONS without a path goes to `*` (RFC 9112 §3.2.4).
+    Raises Unsendable for what is no address.
     """
     found = _URL.fullmatch(url)
     if found is None or not host(found[1]):
         raise Unsendable(f"A request for {url!a} cannot be sent.")
     site, path = found.groups()
     if path is None:
-        return Target(site, "*" if method == "OPTIONS" else "/")
-    return Target(site, path if path.startswith("/") else f"/{path}")
+        return site, "*" if method == "OPTIONS" else "/"
+    return site, path if path.startswith("/") else f"/{path}"
 
 
 @lru_cache(maxsize=256)
@@ -64,20 +56,18 @@ def request(method: str, path: str, host: str, fields: Fields, *, length: int | 
     Fields of one connection and Host are left out. `length` counts the bytes of the body. None
     stands for a stream: by a Content-Length among the fields, or else in chunks.
     """
-    if not _TOKEN.fullmatch(method) or method.upper() == "CONNECT":
+    if not _is_sendable(method):
         raise Unsendable(f"A request with the method {method!a} cannot be sent.")
-    left_out = _HOST if length is None else _HOST_AND_LENGTH
-    sent = http.end_to_end(fields).without(left_out)
-    if sent.lines:
-        names, said = zip(*sent.lines, strict=True)
-        if not (all(names) and _TOKEN.fullmatch("".join(names))) or _CONTROL.search("".join(said)):
-            raise Unsendable(
-                f"A request with the header {_unsendable(sent.lines)!a} cannot be sent."
-            )
+    sent = http.end_to_end(fields, _DROPPED if length is None else _DROPPED_WITH_LENGTH).lines
+    if sent:
+        names, said = zip(*sent, strict=True)
+        tokens = all(names) and _TOKEN.fullmatch("".join(names))
+        if not tokens or _has_control("".join(said)):
+            raise Unsendable(f"A request with the header {_unsendable(sent)!a} cannot be sent.")
     lines = [f"{method} {path} HTTP/1.1\r\nHost: {host}"]
-    lines += [f"{name}: {value}" for name, value in sent.lines]
+    lines += [f"{name}: {value}" for name, value in sent]
     if length is None:
-        if "content-length" not in sent.index:
+        if "content-length" not in fields.index:
             lines.append("Transfer-Encoding: chunked")
     elif length or method not in _BODILESS:
         lines.append(f"Content-Length: {length}")
@@ -85,17 +75,24 @@ def request(method: str, path: str, host: str, fields: Fields, *, length: int | 
     return _encoded("\r\n".join(lines))
 
 
-def incoming(raw: Collection[tuple[bytes, bytes]]) -> Fields:
+def incoming(raw: Iterable[tuple[bytes, bytes]]) -> Fields:
     """Return the fields as they came, in their case and order, duplicates included."""
-    if _CONTROL_BYTE.search(b"".join(chain.from_iterable(raw))):
-        return Fields(tuple((harmless(name), harmless(value)) for name, value in raw))
-    lines = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw]
-    return Fields(tuple(lines))
+    lines = tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw])
+    if _has_control("".join(map("".join, lines))):
+        lines = tuple([(harmless(name), harmless(value)) for name, value in lines])
+    return Fields(lines)
 
 
-def harmless(text: bytes) -> str:
-    """Read bytes as latin-1 text; a control character becomes a space (RFC 9110 §5.5)."""
-    return _CONTROL.sub(" ", text.decode("latin-1"))
+def harmless(text: str) -> str:
+    """Put a space for each control character (RFC 9110 §5.5)."""
+    return _CONTROL.sub(" ", text) if _has_control(text) else text
+
+
+def phrase(reason: str) -> str:
+    """Return the words of a status as they came; aiohttp takes them for UTF-8."""
+    if reason.isascii():
+        return harmless(reason)
+    return harmless(reason.encode(errors="surrogateescape").decode("latin-1"))
 
 
 def flaw(host: str, version: tuple[int, int], status: int, fields: Fields) -> FetchError | None:
@@ -104,11 +101,21 @@ def flaw(host: str, version: tuple[int, int], status: int, fields: Fields) -> Fe
         return MalformedAnswer(host)
     if http.tokens(fields, "transfer-encoding") - {"chunked"}:
         return MalformedAnswer(host, "a page in a transfer coding that nobody asked for")
-    lines = fields.lines
-    size = sum(map(len, chain.from_iterable(lines))) + len(lines) * len(": \r\n")
+    size = len("".join(map("".join, fields.lines))) + len(fields.lines) * len(": \r\n")
     if size > MAX_HEAD:
         return HeadTooLarge(host)
     return None
+
+
+@lru_cache(maxsize=256)
+def _is_sendable(method: str) -> bool:
+    """Tell whether this may be the method of a request."""
+    return _TOKEN.fullmatch(method) is not None and method.upper() != "CONNECT"
+
+
+def _has_control(text: str) -> bool:
+    """Tell whether a character of control is in a text; most texts could be printed."""
+    return not text.isprintable() and _CONTROL.search(text) is not None
 
 
 def _unsendable(lines: Lines) -> str:
