@@ -144,11 +144,10 @@ class Fetcher:
     ) -> "Reply":
         assert self._pool is not None, "a Fetcher sends only inside its own context"
         where, path = wire.target(method, url)
+        length = 0 if body is None else len(body) if isinstance(body, bytes) else None
         if isinstance(body, bytes) and len(body) > _PIECE:
-            fields = fields.replaced("Content-Length", str(len(body)))
             body = _pieces(body)
         site = self._pool.site(where)
-        length = len(body or b"") if isinstance(body, bytes | None) else None
         head = wire.request(method, path, site.host_field, fields, length=length)
         self.uplink.requests += 1
         progress = Progress(wire.host(where), self._pool.watch)
@@ -192,10 +191,12 @@ class Reply:
     def __init__(self, response: Response, progress: Progress, uplink: Uplink) -> None:
         self._response = response
         self._progress = progress
-        self.status = response.status
-        self.reason = wire.phrase(response.reason)
-        self.fields = wire.incoming(response.raw_headers)
-        self.version = response.version
+        message = response.message
+        self.status: int = message.code
+        self.reason = wire.phrase(message.reason or "")
+        self.fields = wire.incoming(message.raw_headers)
+        major, minor = message.version or (0, 9)
+        self.version: tuple[int, int] = (major, minor)
         self.peer = response.wire.peer
         self.received = 0
         length = self.fields.index.get("content-length")

@@ -36,15 +36,19 @@ class Request:
 
     async def answered(self, pool: Connector, site: Site, progress: Progress) -> Response:
         """Return the answer, of which only the head was read. Raises FetchError."""
-        repeatable = self._method in _REPEATABLE and isinstance(self._body, bytes | None)
+        repeated = False
         while True:
             try:
                 with progress:
                     return await self._answered_once(pool, site, progress)
             except (aiohttp.ClientError, OSError, HttpProcessingError) as error:
-                if not (repeatable and _lost_its_connection(error)):
+                if repeated or not (self._is_repeatable and _lost_its_connection(error)):
                     raise diagnosis.of_head(error, progress.host) from error
-                repeatable = False
+                repeated = True
+
+    @property
+    def _is_repeatable(self) -> bool:
+        return self._method in _REPEATABLE and isinstance(self._body, bytes | None)
 
     async def _answered_once(self, pool: Connector, site: Site, progress: Progress) -> Response:
         response = Response(pool.at_hand(site) or await pool.dial(site, progress))

@@ -17,14 +17,11 @@ from tcpnet.proxy.origin.wire import incoming, phrase
 class Response:
     """An answer on the connection it came on, which it gives back when its body has ended.
 
-    `status` and the others are there after `read_head`. An `upload` that still goes on is ended
-    with it.
+    `message`, which is its head in aiohttp's shape, and `content` are there after `read_head`. An
+    `upload` that still goes on is ended with it.
     """
 
-    status: int
-    reason: str
-    version: tuple[int, int]
-    raw_headers: tuple[tuple[bytes, bytes], ...]
+    message: Any
     content: aiohttp.StreamReader
 
     def __init__(self, lease: Lease) -> None:
@@ -41,16 +38,8 @@ class Response:
                 reason = phrase(message.reason or "")
                 on_interim(message.code, reason, incoming(message.raw_headers))
             message, content = await wire.read()
-        self.status, self.reason = message.code, message.reason or ""
-        major, minor = message.version or (0, 9)
-        self.version = (major, minor)
-        self.raw_headers = message.raw_headers
+        self.message = message
         self.content = content
-        self._is_framed = (
-            content is aiohttp.EMPTY_PAYLOAD
-            or "Content-Length" in message.headers
-            or "Transfer-Encoding" in message.headers
-        )
         content.on_eof(self._ended)
 
     def close(self) -> None:
@@ -67,7 +56,10 @@ class Response:
         That is a reset, or under TLS a close without a word: anybody on the way can send that,
         so what came is not known to be whole (RFC 9112 §9.8).
         """
-        if self._is_framed:
+        fields = self.message.headers
+        if "Content-Length" in fields or "Transfer-Encoding" in fields:
+            return False
+        if self.content is aiohttp.EMPTY_PAYLOAD:
             return False
         wire = self.wire
         return isinstance(wire.exception(), aiohttp.ClientOSError) or (

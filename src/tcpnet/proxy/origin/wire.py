@@ -58,8 +58,8 @@ def request(method: str, path: str, host: str, fields: Fields, *, length: int | 
     """
     if not _is_sendable(method):
         raise Unsendable(f"A request with the method {method!a} cannot be sent.")
-    sent = http.end_to_end(fields, _DROPPED if length is None else _DROPPED_WITH_LENGTH).lines
-    if sent:
+    fields = http.end_to_end(fields, _DROPPED if length is None else _DROPPED_WITH_LENGTH)
+    if sent := fields.lines:
         names, said = zip(*sent, strict=True)
         tokens = all(names) and _TOKEN.fullmatch("".join(names))
         if not tokens or _has_control("".join(said)):
