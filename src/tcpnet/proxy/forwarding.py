@@ -1,5 +1,6 @@
 """What goes on to an origin: whose address it learns, and this hub's mark (RFC 9110 §7.6)."""
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
@@ -21,6 +22,8 @@ _UNKEYED: Final = frozenset(
         "x-rewrite-url",
     }
 )
+_MADE_HERE: Final = _UNKEYED | {"via"}
+_REPLACED: Final = _MADE_HERE | CONDITIONAL
 
 
 def outbound(request: PageRequest, forward: Forward, pseudonym: str) -> Fields:
@@ -29,11 +32,16 @@ def outbound(request: PageRequest, forward: Forward, pseudonym: str) -> Fields:
     They name the client only where `request.client` is set; Via holds the pseudonym.
     """
     replacing = forward.conditions or forward.joinable
-    dropped = _UNKEYED | CONDITIONAL if replacing else _UNKEYED
-    fields = end_to_end(request.fields).without(dropped).added(*forward.conditions)
-    return _signed(fields, request.client, mark(request.version, pseudonym))
+    kept = end_to_end(request.fields).without(_REPLACED if replacing else _MADE_HERE)
+    hop = mark(request.version, pseudonym)
+    if request.client is None:
+        return kept.added(*forward.conditions, ("Via", hop))
+    via = ", ".join((*request.fields.values("via"), hop))
+    named = (("X-Forwarded-For", request.client), ("Forwarded", f"for={_node(request.client)}"))
+    return kept.added(*forward.conditions, ("Via", via), *named)
 
 
+@lru_cache(maxsize=4)
 def mark(version: Version, pseudonym: str) -> str:
     """Return this hub's member of Via in a message that it received in this version of HTTP."""
     major, minor = version
@@ -42,16 +50,10 @@ def mark(version: Version, pseudonym: str) -> str:
 
 def passed_here(fields: Fields, pseudonym: str) -> bool:
     """Tell whether a request went through this hub before: a loop (RFC 9110 §7.6.3)."""
+    if "via" not in fields.index:
+        return False
     hops = (hop.split() for line in fields.values("via") for hop in members(line))
     return any(len(hop) > 1 and hop[1] == pseudonym for hop in hops)
-
-
-def _signed(fields: Fields, client: str | None, hop: str) -> Fields:
-    if client is None:
-        return fields.replaced("Via", hop)
-    via = ", ".join((*fields.values("via"), hop))
-    named = (("X-Forwarded-For", client), ("Forwarded", f"for={_node(client)}"))
-    return fields.replaced("Via", via).added(*named)
 
 
 def _node(client: str) -> str:

@@ -63,13 +63,14 @@ def checked(url: str) -> str:
     a name and another for a number: 2130706433, 127.1 and 0x7f.1 all mean 127.0.0.1 to some.
     """
     url = urls.normalised(url)
-    _check_site(urls.origin(url).partition("://")[2])
+    _check_site(urls.origin(url))
     return url
 
 
 # Only what passes is remembered: a few pages are asked of each site at least.
 @lru_cache(maxsize=256)
-def _check_site(authority: str) -> None:
+def _check_site(site: str) -> None:
+    authority = site.partition("://")[2]
     host = authority.partition(":")[0]
     if authority.startswith("["):
         _check(IPv6Address, authority[1 : authority.index("]")], f"{authority} is no IPv6 address.")

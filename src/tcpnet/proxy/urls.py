@@ -12,15 +12,15 @@ from tcpnet.errors import UserError
 MAX_URL: Final = 8190
 """Bytes in a normalised address; what origins commonly accept."""
 
+_UNWRITABLE: Final = r"\x00-\x20\x7f-\xa0\ud800-\udfff"
 _URL: Final = re.compile(
-    r"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?P<query>\?[^#]*)?(?:#.*)?",
-    re.IGNORECASE | re.DOTALL,
+    rf"(?i:(https?))://([^/?#{_UNWRITABLE}]*)([^?#{_UNWRITABLE}]*)(\?[^#{_UNWRITABLE}]*)?"
+    rf"(?:#[^{_UNWRITABLE}]*)?"
 )
 _AUTHORITY: Final = re.compile(
     r"(?P<host>[a-z0-9._~-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{0,5}))?", re.IGNORECASE | re.ASCII
 )
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-_UNWRITABLE: Final = re.compile(r"[\x00-\x20\x7f-\xa0\ud800-\udfff]")
 _VISIBLE: Final = "".join(map(chr, range(0x21, 0x7F)))
 
 
@@ -32,11 +32,12 @@ def normalised(url: str) -> str:
     UserError for what is no such address, holds blanks or control characters, or a password.
     """
     found = _URL.fullmatch(url)
-    if not found or _UNWRITABLE.search(url):
+    if not found:
         raise UserError("an address looks like https://host/path, without blanks")
-    scheme = found["scheme"].lower()
-    site = f"{scheme}://{_authority(scheme, found['authority'])}"
-    target = (found["path"] or "/") + (found["query"] or "")
+    named, authority, path, query = found.groups("")
+    scheme = named.lower()
+    site = f"{scheme}://{_authority(scheme, authority)}"
+    target = (path or "/") + query
     if not target.isascii():
         target = quote(target, safe=_VISIBLE)
     if len(site) + len(target) > MAX_URL:

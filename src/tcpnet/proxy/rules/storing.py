@@ -168,16 +168,18 @@ def _person_refusal(request: PageRequest, entry: Entry, ruled: Controls) -> NotS
         return NotStored.CREDENTIALS
     if "set-cookie" in entry.fields.index and ruled.said.keys().isdisjoint(("public", "s-maxage")):
         return NotStored.COOKIE
+    if "cookie" not in request.fields.index:
+        return None
     stated = ruled.expires is not None or not ruled.said.keys().isdisjoint(_STATED)
-    return NotStored.PERSONAL if "cookie" in request.fields.index and not stated else None
+    return None if stated else NotStored.PERSONAL
 
 
 def _use_refusal(entry: Entry, ruled: Controls) -> NotStored | None:
-    varying = {name for name, _ in entry.vary}
-    if "*" in varying:
-        return NotStored.VARIES
-    if not varying.isdisjoint(_ADDRESSES):
-        return NotStored.PERSONAL
+    for name, _ in entry.vary:
+        if name == "*":
+            return NotStored.VARIES
+        if name in _ADDRESSES:
+            return NotStored.PERSONAL
     return NotStored.UNUSABLE if ruled.must_validate and not validators(entry) else None
 
 
@@ -185,7 +187,7 @@ def _entry(request: PageRequest, head: Head, ruled: Controls) -> Entry:
     fields = _dated(_kept(head.fields, ruled), head.received_at)
     return Entry(
         url=request.url,
-        vary=variant(varies_by(fields), request.fields.index),
+        vary=variant(varies_by(fields), request.fields.index) if "vary" in fields.index else (),
         status=head.status,
         reason=head.reason,
         fields=fields,
@@ -197,7 +199,8 @@ def _entry(request: PageRequest, head: Head, ruled: Controls) -> Entry:
 def _kept(fields: Fields, ruled: Controls) -> Fields:
     """Drop what belongs to one hop, one person or one use (§3.1, §5.2.2.4, §5.2.2.7)."""
     named = field_names(ruled.said.get("private")) | field_names(ruled.said.get("no-cache"))
-    return end_to_end(fields).without(named)
+    kept = end_to_end(fields)
+    return kept.without(named) if named else kept
 
 
 def _dated(fields: Fields, received_at: float) -> Fields:
