@@ -242,11 +242,11 @@ class Exchange:
         version: Version = HTTP_1_1,
     ) -> None:
         head = self._head
-        marks = [("Cache-Status", self._cached), ("Via", self._service.web.via(version))]
+        marks = f"Cache-Status: {self._cached}\r\nVia: {self._service.web.via(version)}\r\n"
         if "age" not in fields.index:
             # Made when it was asked for, as far as this hub can tell (RFC 9111 §4.2.3).
             age = max(0, int(self._service.clock() - self._began_at))
-            marks.insert(0, ("Age", str(age)))
+            marks = f"Age: {age}\r\n{marks}"
         self._framed = Framed(
             head, status, reason, fields, length, keeps_alive=head.keeps_alive, marks=marks
         )
@@ -266,7 +266,7 @@ class Exchange:
         framed = self._framed
         assert framed is not None, "a body follows its head"
         head, self._unsent = self._unsent, b""
-        self._client.write(head + framed.piece(last) + framed.end)
+        self._client.write(head + framed.last(last))
         self.keeps_alive = framed.keeps_alive
 
     def _record(self) -> None:

@@ -1,6 +1,5 @@
 """What the port says: heads of responses, and how their bodies are framed (RFC 9112 §6)."""
 
-from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
 
@@ -19,17 +18,21 @@ _BODILESS: Final = frozenset({204, 304})
 _LENGTH: Final = frozenset({"content-length"})
 
 
-def encoded_head(status: int, reason: str, lines: Lines) -> bytes:
-    """Write a status line and field lines, which hold nothing that could end a line."""
+def encoded_head(status: int, reason: str, lines: Lines, more: str = "") -> bytes:
+    """Write a status line and field lines, which hold nothing that could end a line.
+
+    `more` is of lines that are written and ended already.
+    """
     first = f"HTTP/1.1 {status} {reason or _PHRASES.get(status, '')}"
-    return "\r\n".join((first, *map(": ".join, lines), "\r\n")).encode("latin-1", "replace")
+    head = "\r\n".join((first, *map(": ".join, lines), f"{more}\r\n"))
+    return head.encode("latin-1", "replace")
 
 
 class Framed:
     """One response to one request: its head, then its body in the framing the client can read.
 
     `length` counts the body's bytes where they are known, and what `fields` say of it is put right;
-    `marks` are this hub's own fields. `keeps_alive` tells whether the
+    `marks` are this hub's own lines. `keeps_alive` tells whether the
     connection may go on behind it; where it `ends_with_connection`, nothing else ends the body.
     """
 
@@ -42,7 +45,7 @@ class Framed:
         length: int | None,
         *,
         keeps_alive: bool,
-        marks: Iterable[tuple[str, str]] = (),
+        marks: str = "",
     ) -> None:
         has_body = head.method != "HEAD" and status not in _BODILESS
         is_endless = has_body and length is None
@@ -51,19 +54,19 @@ class Framed:
         self.keeps_alive = keeps_alive and not self.ends_with_connection
         self._has_body = has_body
         self._chunked = is_endless and head.is_1_1
-        framing = [*marks]
+        more = marks
         if head.method != "HEAD":
             said = (str(length),) if has_body and length is not None else ()
             if fields.values("content-length") != said:
                 fields = fields.without(_LENGTH)
-                framing += [("Content-Length", number) for number in said]
+                more += f"Content-Length: {length}\r\n" if said else ""
         if self._chunked:
-            framing.append(("Transfer-Encoding", "chunked"))
+            more += "Transfer-Encoding: chunked\r\n"
         if not self.keeps_alive:
-            framing.append(("Connection", "close"))
+            more += "Connection: close\r\n"
         elif not head.is_1_1:
-            framing.append(("Connection", "keep-alive"))
-        self.head = encoded_head(status, reason, (*fields.lines, *framing))
+            more += "Connection: keep-alive\r\n"
+        self.head = encoded_head(status, reason, fields.lines, more)
 
     def piece(self, data: bytes) -> bytes:
         """Return a piece of the body as it goes on the wire."""
@@ -71,10 +74,9 @@ class Framed:
             return b""
         return b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
 
-    @property
-    def end(self) -> bytes:
-        """What ends the body."""
-        return b"0\r\n\r\n" if self._chunked else b""
+    def last(self, data: bytes) -> bytes:
+        """Return the last piece of the body, and what ends it."""
+        return self.piece(data) + b"0\r\n\r\n" if self._chunked else self.piece(data)
 
 
 def refusal(
