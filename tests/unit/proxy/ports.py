@@ -159,7 +159,7 @@ class Stand:
         """Return one more connection without a kernel, which takes `room` bytes."""
         service = self.service
         hits = Hits(self.pages, self.door, self.web.via(), service.counters, service.clock)
-        port = PortConnection(service, hits, asyncio.create_task, lambda _: None)
+        port = PortConnection(service, hits, lambda _: None)
         return port, MemoryTransport(port, room)
 
 

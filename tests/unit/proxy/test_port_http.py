@@ -78,7 +78,7 @@ async def test_a_call_in_the_moment_of_the_end_is_ended_too(stand: Stand) -> Non
     service = stand.service
     lost: list[PortConnection] = []
     hits = Hits(stand.pages, stand.door, "hub", service.counters, service.clock)
-    port = PortConnection(service, hits, asyncio.create_task, lost.append)
+    port = PortConnection(service, hits, lost.append)
 
     port.finish()
     port.abort()

@@ -5,9 +5,9 @@ import logging
 import socket
 import struct
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from tcpnet.proxy.port import framing, heads, responses
 from tcpnet.proxy.port.asker import Caller
@@ -22,8 +22,6 @@ from tcpnet.proxy.port.upload import Upload
 
 log = logging.getLogger(__name__)
 
-Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
-
 MAX_WAITING: Final = heads.MAX_HEAD + 1
 """Bytes of requests that may wait for the one before them: one head can always be read."""
 
@@ -37,21 +35,23 @@ _RESET: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
 
 class PortConnection(asyncio.Protocol):
-    """Owns the connection's one running exchange; `check` ends what takes too long."""
+    """Owns the connection's one running exchange; `check` ends what takes too long.
 
-    def __init__(self, service: Service, hits: Hits, spawn: Spawn, on_lost: "OnLost") -> None:
+    `on_lost` is told when the connection and the `task` of its last exchange are over.
+    """
+
+    def __init__(self, service: Service, hits: Hits, on_lost: "OnLost") -> None:
         self.caller = Caller("")
         self.own_address = ""
         self._service = service
         self._hits = hits
-        self._spawn = spawn
         self._on_lost = on_lost
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport = asyncio.Transport()
         self._inbox = b""
         self._has_skipped = False
         self._upload: Upload | None = None
-        self._task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | None = None
         self._heard_at = self._loop.time()
         self._began_at = 0.0
         self._stalled_at = 0.0
@@ -99,7 +99,7 @@ class PortConnection(asyncio.Protocol):
         if self._upload is not None:
             self._upload.fail(Malformed("The body of the request ended early."))
         self._is_over = True
-        return self._task is not None and not self._closing_at
+        return self.task is not None and not self._closing_at
 
     def connection_lost(self, _: Exception | None) -> None:
         """End what was done for this client."""
@@ -108,9 +108,12 @@ class PortConnection(asyncio.Protocol):
         self._writable.set()
         if self._upload is not None:
             self._upload.fail(Malformed("The connection was lost."))
-        if self._task is not None:
-            self._task.cancel()
-        self._leave()
+        if self.task is None:
+            self._leave()
+        else:
+            # A callback, since a task that is cancelled before its first step never runs.
+            self.task.add_done_callback(lambda _: self._leave())
+            self.task.cancel()
 
     def pause_writing(self) -> None:
         """Note that the client takes less than is sent."""
@@ -122,7 +125,7 @@ class PortConnection(asyncio.Protocol):
         self._stalled_at = 0.0
         self._heard_at = self._began_at = self._loop.time()
         self._writable.set()
-        if self._task is None:
+        if self.task is None:
             self._work()
 
     def check(self, now: float) -> None:
@@ -135,7 +138,7 @@ class PortConnection(asyncio.Protocol):
         elif self._stalled_at:
             if now - self._stalled_at > patience.stall:
                 self._transport.abort()
-        elif self._task is not None:
+        elif self.task is not None:
             if self._awaits_body and silent > patience.body:
                 late = Refused(408, "The rest of the request took too long.", final=True)
                 assert self._upload is not None, "only a body can be awaited"
@@ -148,9 +151,9 @@ class PortConnection(asyncio.Protocol):
     def finish(self) -> None:
         """Take no more requests: end at once, or behind the one that is being answered."""
         self._is_over = True
-        if self._is_tunnel and self._task is not None:
-            self._task.cancel()  # it has no end that one could wait for
-        elif self._is_made and self._task is None and not self._closing_at:
+        if self._is_tunnel and self.task is not None:
+            self.task.cancel()  # it has no end that one could wait for
+        elif self._is_made and self.task is None and not self._closing_at:
             self._transport.close()
 
     def abort(self) -> None:
@@ -166,12 +169,11 @@ class PortConnection(asyncio.Protocol):
             return False
         if data:
             self._transport.write(data)
-        return self._writable.is_set()
+        return not self._stalled_at
 
     async def drained(self) -> None:
         """Wait until the client has taken most of what was sent."""
-        if not self._writable.is_set():
-            await self._writable.wait()
+        await self._writable.wait()
         if self._transport.is_closing():
             raise ConnectionError("the client is gone")
 
@@ -198,12 +200,12 @@ class PortConnection(asyncio.Protocol):
     def _work(self) -> None:
         """Answer what is in memory, begin what is not, until there is no more or it must wait."""
         try:
-            if self._task is not None:
+            if self.task is not None:
                 self._feed()
             else:
                 self._read_requests()
         except Malformed as error:
-            if self._task is None:
+            if self.task is None:
                 self._refuse(error)
             # Else the exchange says so, as far as it still can.
 
@@ -221,7 +223,7 @@ class PortConnection(asyncio.Protocol):
         begun: RequestHead | None = None
         try:
             # Not for one who takes nothing: his answers would pile up here.
-            while start < len(data) and begun is None and self._writable.is_set():
+            while start < len(data) and begun is None and not self._stalled_at:
                 if data.startswith(b"\r\n", start) and not self._has_skipped:
                     start += 2  # some programs end a body so (RFC 9112 §2.2), but only once
                     self._has_skipped = True
@@ -269,7 +271,7 @@ class PortConnection(asyncio.Protocol):
         framed = framing.of(head)
         self._upload = Upload(framed, self._invite(head), self._resume) if framed else None
         exchange = Exchange(self._service, self, head, self._upload)
-        self._task = self._spawn(self._run(exchange))
+        self.task = self._loop.create_task(self._run(exchange))
         if self._inbox:
             self._feed()
 
@@ -285,7 +287,7 @@ class PortConnection(asyncio.Protocol):
     async def _run(self, exchange: Exchange) -> None:
         try:
             await exchange.run()
-            if not (self._writable.is_set() or self._is_tunnel):
+            if self._stalled_at and not self._is_tunnel:
                 # Or the next answer would come on top, or the end before the client took all.
                 await self._writable.wait()
         except ConnectionError:
@@ -294,7 +296,7 @@ class PortConnection(asyncio.Protocol):
             log.exception("request failed")
             exchange.fail()
         finally:
-            self._task = None
+            self.task = None
         self._heard_at = self._loop.time()
         upload, self._upload = self._upload, None
         if self._is_tunnel:

@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from tcpnet.proxy.port.connection import PortConnection
 from tcpnet.proxy.port.hits import Hits
@@ -60,12 +60,11 @@ class ProxyPort:
 
 
 class _Connections:
-    """Everybody connected, and the tasks that answer them."""
+    """Everybody connected, and who was until the task that answered him is over."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._all: set[PortConnection] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
         self._service: Service | None = None
         self._hits: Hits | None = None
         self._watch: asyncio.TimerHandle | None = None
@@ -81,7 +80,7 @@ class _Connections:
         """Return the protocol of one more connection."""
         assert self._service is not None, "nobody is accepted before the port serves"
         assert self._hits is not None, "nobody is accepted before the port serves"
-        connection = PortConnection(self._service, self._hits, self._spawn, self._lost)
+        connection = PortConnection(self._service, self._hits, self._lost)
         self._all.add(connection)
         self._none.clear()
         return connection
@@ -99,16 +98,11 @@ class _Connections:
             log.info("requests broken off", extra={"connections": len(self._all)})
         for connection in tuple(self._all):
             connection.abort()
-        for task in tuple(self._tasks):
+        tasks = [connection.task for connection in self._all if connection.task is not None]
+        for task in tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(tuple(self._tasks))
-
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = self._loop.create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+        if tasks:
+            await asyncio.wait(tasks)
 
     def _lost(self, connection: PortConnection) -> None:
         self._all.discard(connection)
