@@ -3,12 +3,19 @@
 from collections.abc import AsyncIterable, Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Final
 
 from msgspec import Struct
 
 Lines = tuple[tuple[str, str], ...]
 """Field lines as they are written (latin-1 text): names and values, in order."""
+
+
+# The names in use are few: those met first are in lower case already, once for all messages.
+_KNOWN: Final[dict[str, str]] = {}
+_MAX_KNOWN: Final = 1024
+_LONGEST_KNOWN: Final = 64
 
 
 class Fields:
@@ -26,7 +33,7 @@ class Fields:
         self._repeated: Final[dict[str, tuple[str, ...]]] = {}
         index = self.index
         for name, value in lines:
-            key = name.lower()
+            key = _KNOWN.get(name) or _lowered(name)
             if key in index:
                 self._repeated[key] = (*self.values(key), value)
                 index[key] = f"{index[key]}, {value}"
@@ -61,6 +68,13 @@ class Fields:
 
     def __repr__(self) -> str:
         return f"Fields({self.lines!r})"
+
+
+def _lowered(name: str) -> str:
+    key = name.lower()
+    if len(_KNOWN) < _MAX_KNOWN and len(name) <= _LONGEST_KNOWN:
+        _KNOWN[name] = key = intern(key)
+    return key
 
 
 NO_FIELDS: Final = Fields()

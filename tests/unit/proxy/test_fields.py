@@ -34,6 +34,15 @@ def test_fields_are_what_their_lines_are() -> None:
     assert repr(fields(["Age: 3"])) == "Fields((('Age', '3'),))"
 
 
+def test_any_number_of_names_is_found() -> None:
+    """However many there were before, and however long they are."""
+    names = [f"X-{number}" for number in range(2000)] + ["X" * 1000, ""]
+
+    found = [Fields(((name, name),)) for name in (*names, *names)]
+
+    assert [list(one.index) for one in found] == [[name.lower()] for name in (*names, *names)]
+
+
 NAMES = st.sampled_from(["a", "A", "b", "B", "c"])
 
 

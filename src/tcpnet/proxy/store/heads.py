@@ -53,8 +53,8 @@ class Head:
 
 def identify(url: str, vary: Lines) -> str:
     """Return the name of the response to a normalised URL for a variant: 32 hex digits."""
-    words = "\0".join((url, *chain.from_iterable(vary))).encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(words, digest_size=16, person=b"tcpnet page 1").hexdigest()
+    words = "\0".join((url, *chain.from_iterable(vary)))
+    return hashlib.blake2b(words.encode(), digest_size=16, person=b"tcpnet page 1").hexdigest()
 
 
 def last_modified(entry: Entry) -> str:
@@ -219,7 +219,7 @@ _SIZES: Final = _Sizes({size: b"\x8c%c" % size for size in range(256)})
 
 
 def _text(value: str) -> bytes:
-    raw = value.encode("utf-8", "surrogatepass")
+    raw = value.encode()
     return _SIZES[len(raw)] + raw
 
 
@@ -227,7 +227,7 @@ def _pairs(lines: Lines) -> bytes:
     parts: list[bytes] = []
     # `_text` is written out, as `_span` is above.
     for name, value in lines:
-        key, said = name.encode("utf-8", "surrogatepass"), value.encode("utf-8", "surrogatepass")
+        key, said = name.encode(), value.encode()
         parts += (_SIZES[len(key)], key, _SIZES[len(said)], said, b"\x86")
     parts.append(b"e")
     return b"".join(parts)

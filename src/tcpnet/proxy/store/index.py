@@ -13,8 +13,9 @@ from tcpnet.proxy.entry import Entry, Lines
 MAX_VARIANTS: Final = 32
 """Variants kept of one URL: an origin that varies on everything must not fill the cache."""
 
-# What CPython takes beside the text, for each field of a held page: sys.getsizeof.
-_FIELD_OVERHEAD: Final = 160
+# What CPython takes beside the text, for each field of a held page: sys.getsizeof, and tracemalloc
+# for its place in the index.
+_FIELD_OVERHEAD: Final = 210
 # For the page itself, what was read out of it, and an answer that is ready: by resident memory.
 _HELD_OVERHEAD: Final = 3072
 # Half of a body: what its copies leave idle in the heap once it was passed on, and what remembers
