@@ -28,9 +28,8 @@ class AnswerAlone:
         data = bytes(data)  # Windows' loop sends a bytearray
         messages: list[Any] = []
         while True:
-            end = data.find(_END) + len(_END)
-            head, data = (data, b"") if end < len(_END) else (data[:end], data[end:])
-            found, upgraded, tail = self._parser.feed_data(head)
+            head, end, data = data.partition(_END)
+            found, upgraded, tail = self._parser.feed_data(head + end)
             messages += found
             if found and _is_last(found[-1][0]):
                 self._wire._parser = self._parser
@@ -41,9 +40,7 @@ class AnswerAlone:
     def _followed(
         self, messages: list[Any], upgraded: bool, tail: bytes, rest: bytes
     ) -> tuple[list[Any], bool, bytes]:
-        if not rest:
-            return messages, upgraded, tail
-        if upgraded:
+        if upgraded or not rest:
             return messages, upgraded, tail + rest
         try:
             found, upgraded, tail = self._parser.feed_data(rest)

@@ -194,7 +194,7 @@ class Reply:
         message = response.message
         self.status: int = message.code
         self.reason = wire.phrase(message.reason or "")
-        self.fields = wire.incoming(message.raw_headers)
+        self.fields = response.fields
         major, minor = message.version or (0, 9)
         self.version: tuple[int, int] = (major, minor)
         self.peer = response.wire.peer

@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 
-from tcpnet.proxy.entry import OnInterim
+from tcpnet.proxy.entry import Fields, OnInterim
 from tcpnet.proxy.origin.connector import Lease
 from tcpnet.proxy.origin.upload import Upload
 from tcpnet.proxy.origin.wire import incoming, phrase
@@ -17,11 +17,12 @@ from tcpnet.proxy.origin.wire import incoming, phrase
 class Response:
     """An answer on the connection it came on, which it gives back when its body has ended.
 
-    `message`, which is its head in aiohttp's shape, and `content` are there after `read_head`. An
-    `upload` that still goes on is ended with it.
+    `message`, its head in aiohttp's shape, its `fields` and `content` are there after `read_head`.
+    An `upload` that still goes on is ended with it.
     """
 
     message: Any
+    fields: Fields
     content: aiohttp.StreamReader
 
     def __init__(self, lease: Lease) -> None:
@@ -39,6 +40,7 @@ class Response:
                 on_interim(message.code, reason, incoming(message.raw_headers))
             message, content = await wire.read()
         self.message = message
+        self.fields = incoming(message.raw_headers)
         self.content = content
         content.on_eof(self._ended)
 

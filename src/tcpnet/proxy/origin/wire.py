@@ -1,15 +1,16 @@
 """Heads on the wire: what may leave for an origin, and what may come in from one."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Final
 
+from aiohttp.http_exceptions import LineTooLong
 from yarl import URL
 
 from tcpnet.proxy import fields as http
 from tcpnet.proxy.entry import Fields, Lines
-from tcpnet.proxy.failures import FetchError, HeadTooLarge, MalformedAnswer, Unsendable
+from tcpnet.proxy.failures import FetchError, MalformedAnswer, Unsendable
 
 # Bytes. Content-Security-Policy and cookies of large sites pass 8 KiB, aiohttp's own limit.
 MAX_LINE: Final = 16 * 1024
@@ -75,10 +76,16 @@ def request(method: str, path: str, host: str, fields: Fields, *, length: int | 
     return _encoded("\r\n".join(lines))
 
 
-def incoming(raw: Iterable[tuple[bytes, bytes]]) -> Fields:
-    """Return the fields as they came, in their case and order, duplicates included."""
+def incoming(raw: Collection[tuple[bytes, bytes]]) -> Fields:
+    """Return the fields as they came, in their case and order, duplicates included.
+
+    Raises LineTooLong for a head of more than MAX_HEAD bytes.
+    """
     lines = tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw])
-    if _has_control("".join(map("".join, lines))):
+    text = "".join(map("".join, lines))
+    if len(text) + len(lines) * len(": \r\n") > MAX_HEAD:
+        raise LineTooLong("a head", MAX_HEAD)
+    if _has_control(text):
         lines = tuple([(harmless(name), harmless(value)) for name, value in lines])
     return Fields(lines)
 
@@ -101,9 +108,6 @@ def flaw(host: str, version: tuple[int, int], status: int, fields: Fields) -> Fe
         return MalformedAnswer(host)
     if http.tokens(fields, "transfer-encoding") - {"chunked"}:
         return MalformedAnswer(host, "a page in a transfer coding that nobody asked for")
-    size = len("".join(map("".join, fields.lines))) + len(fields.lines) * len(": \r\n")
-    if size > MAX_HEAD:
-        return HeadTooLarge(host)
     return None
 
 
