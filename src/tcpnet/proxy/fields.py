@@ -75,14 +75,16 @@ def tokens(fields: Fields, name: str) -> frozenset[str]:
     return frozenset(member.lower() for line in fields.values(name) for member in members(line))
 
 
-def end_to_end(fields: Fields, dropped: AbstractSet[str] = HOP_BY_HOP) -> Fields:
-    """Return what may pass to the next hop: neither `dropped` nor named in Connection.
+def hop_by_hop(fields: Fields) -> AbstractSet[str]:
+    """Return the lower-case names of what is for this hop alone, by itself or by Connection."""
+    if "connection" not in fields.index:
+        return HOP_BY_HOP
+    return HOP_BY_HOP | (tokens(fields, "connection") - _END_TO_END)
 
-    `dropped` are lower-case names, those that are hop-by-hop among them.
-    """
-    if "connection" in fields.index:
-        dropped |= tokens(fields, "connection") - _END_TO_END
-    return fields.without(dropped)
+
+def end_to_end(fields: Fields) -> Fields:
+    """Return what may pass to the next hop."""
+    return fields.without(hop_by_hop(fields))
 
 
 def _stripped(member: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Heads on the wire: what may leave for an origin, and what may come in from one."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -9,7 +9,7 @@ from aiohttp.http_exceptions import LineTooLong
 from yarl import URL
 
 from tcpnet.proxy import fields as http
-from tcpnet.proxy.entry import Fields, Lines
+from tcpnet.proxy.entry import Fields
 from tcpnet.proxy.failures import FetchError, MalformedAnswer, Unsendable
 
 # Bytes. Content-Security-Policy and cookies of large sites pass 8 KiB, aiohttp's own limit.
@@ -23,8 +23,8 @@ _URL: Final = re.compile(r"""(https?://[!"$-.0->A-~]+)([/?][!"$-~]*)?""")
 
 # Methods without a body unless they say so; the others are sent with one, if of no bytes.
 _BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-_DROPPED: Final = http.HOP_BY_HOP | {"host"}
-_DROPPED_WITH_LENGTH: Final = _DROPPED | {"content-length"}
+_HOST: Final = frozenset({"host"})
+_HOST_AND_LENGTH: Final = frozenset({"host", "content-length"})
 
 
 def target(method: str, url: str) -> tuple[str, str]:
@@ -59,8 +59,9 @@ def request(method: str, path: str, host: str, fields: Fields, *, length: int | 
     """
     if not _is_sendable(method):
         raise Unsendable(f"A request with the method {method!a} cannot be sent.")
-    fields = http.end_to_end(fields, _DROPPED if length is None else _DROPPED_WITH_LENGTH)
-    if sent := fields.lines:
+    dropped = http.hop_by_hop(fields) | (_HOST if length is None else _HOST_AND_LENGTH)
+    sent = [line for line in fields.lines if line[0].lower() not in dropped]
+    if sent:
         names, said = zip(*sent, strict=True)
         tokens = all(names) and _TOKEN.fullmatch("".join(names))
         if not tokens or _has_control("".join(said)):
@@ -95,6 +96,7 @@ def harmless(text: str) -> str:
     return _CONTROL.sub(" ", text) if _has_control(text) else text
 
 
+@lru_cache(maxsize=64)
 def phrase(reason: str) -> str:
     """Return the words of a status as they came; aiohttp takes them for UTF-8."""
     if reason.isascii():
@@ -122,7 +124,7 @@ def _has_control(text: str) -> bool:
     return not text.isprintable() and _CONTROL.search(text) is not None
 
 
-def _unsendable(lines: Lines) -> str:
+def _unsendable(lines: Iterable[tuple[str, str]]) -> str:
     """Name the first of the fields that cannot go on the wire."""
     return next(
         (name for name, value in lines if not _TOKEN.fullmatch(name) or _CONTROL.search(value)), ""
