@@ -10,12 +10,12 @@ from time import process_time
 from timeit import repeat
 from typing import Final
 
-from tcpnet.proxy.entry import Entry, Fields, Head, PageRequest
+from tcpnet.proxy.entry import Entry, Fields, PageRequest
 from tcpnet.proxy.rules.dates import http_date_text
 from tcpnet.proxy.rules.freshness import view
 from tcpnet.proxy.rules.policy import Forward, Plan, Serve, decide
 from tcpnet.proxy.rules.replies import portion
-from tcpnet.proxy.rules.storing import stored
+from tcpnet.proxy.rules.storing import received, stored
 
 ROUNDS: Final = 9
 CALLS: Final = 20_000
@@ -51,7 +51,7 @@ TOLD: Final = Fields(
 
 def keep(request: PageRequest, *more: tuple[str, str]) -> Entry:
     """Return the stored form of the origin's answer."""
-    entry = stored(request, Head(200, "OK", TOLD.added(*more), NOW, NOW + 0.1))
+    entry = stored(request, received(200, "OK", TOLD.added(*more), NOW, NOW + 0.1))
     assert isinstance(entry, Entry), entry
     return entry
 

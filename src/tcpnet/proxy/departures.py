@@ -21,6 +21,7 @@ from tcpnet.proxy.rules.storing import (
     invalidated,
     keepable,
     outdates,
+    received,
     stored,
 )
 from tcpnet.proxy.store.heads import DamagedPage
@@ -126,7 +127,7 @@ class Departures:
             on_interim=request.on_interim,
         )
         async with sending as reply:
-            head = Head(reply.status, reply.reason, reply.fields, requested_at, self._clock())
+            head = received(reply.status, reply.reason, reply.fields, requested_at, self._clock())
             self._invalidate(flight, head)
             if plan.conditions and plan.entry is not None and head.status == 304:
                 return await self._confirm(flight, plan.entry, head, reply)

@@ -106,7 +106,7 @@ class Entry(Struct, frozen=True):
 
 
 class Head(Struct, frozen=True):
-    """Status line and fields of a response from an origin, with its times in UTC seconds."""
+    """What goes on of the head of a response (`storing.received`); times are UTC seconds."""
 
     status: int
     reason: str

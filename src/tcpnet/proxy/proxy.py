@@ -31,7 +31,6 @@ from tcpnet.proxy.rules.policy import (
     validators,
 )
 from tcpnet.proxy.rules.replies import aged, portion
-from tcpnet.proxy.rules.storing import passed_on
 from tcpnet.proxy.store.index import Page
 from tcpnet.proxy.store.pages import PageStore
 from tcpnet.proxy.store.reader import Reader
@@ -275,7 +274,7 @@ class _Visit(AbstractAsyncContextManager[Answer]):
             cookies = landing.head.fields.values("set-cookie")
             answer.fields = answer.fields.added(*(("Set-Cookie", cookie) for cookie in cookies))
             return answer
-        return self._passed_on(flight, landing, passed_on(landing.head), Source.ORIGIN)
+        return self._passed_on(flight, landing, landing.head.fields, Source.ORIGIN)
 
     async def _follow(self, flight: Flight, reader: Reader | None) -> Answer | None:
         if reader:

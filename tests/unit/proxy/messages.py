@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from tcpnet.proxy.entry import Credentials, Entry, Fields, Head, PageRequest
 from tcpnet.proxy.rules.dates import http_date_text
 from tcpnet.proxy.rules.freshness import RFC_9111, Rules
-from tcpnet.proxy.rules.storing import stored
+from tcpnet.proxy.rules.storing import received, stored
 
 URL: Final = "https://example.com/page"
 NOW: Final = 784_111_777.0
@@ -32,7 +32,7 @@ def head(*lines: str, status: int = 200, at: float = NOW, took: float = 0.0) -> 
     """Return the head of a response that was generated and received at `at`."""
     dated = any(line.lower().startswith("date:") for line in lines)
     date = () if dated else (("Date", http_date_text(at)),)
-    return Head(status, "Phrase", Fields((*date, *fields(lines).lines)), at - took, at)
+    return received(status, "Phrase", Fields((*date, *fields(lines).lines)), at - took, at)
 
 
 def keep(

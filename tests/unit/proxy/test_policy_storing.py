@@ -204,6 +204,13 @@ def test_rfc_9110_6_6_1_a_missing_date_is_the_time_of_receipt(line: str) -> None
     assert keep(line).fields.values("date") == (http_date_text(NOW),)
 
 
+def test_rfc_9110_6_6_1_a_date_that_may_not_be_kept_is_the_time_of_receipt() -> None:
+    """What is stored has a Date, even where the site withholds its own."""
+    entry = keep('Cache-Control: max-age=60, no-cache="Date"', f"Date: {date(-5)}")
+
+    assert entry.fields.values("date") == (date(),)
+
+
 def test_an_entry_carries_what_selected_it_and_its_times() -> None:
     """Selecting fields are sorted and normalised; one that is absent stands as an empty value."""
     request = ask("Accept-Language: de, EN", "X-Y: 1", "x-y:  2 ,3")

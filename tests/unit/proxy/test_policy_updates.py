@@ -10,9 +10,9 @@ from tcpnet.proxy.rules.storing import (
     invalidated,
     keepable,
     outdates,
-    passed_on,
+    received,
 )
-from tests.unit.proxy.messages import JOSE, NOW, URL, ask, date, head, keep
+from tests.unit.proxy.messages import JOSE, NOW, URL, ask, date, fields, head, keep
 
 LATER = NOW + 100
 
@@ -249,6 +249,8 @@ def test_a_personal_answer_or_an_error_does_not_outdate_what_others_read(
 
 def test_what_goes_on_has_a_date_and_nothing_of_the_last_hop() -> None:
     """RFC 9110 §6.6.1 and §7.6.1; cookies pass."""
-    fields = passed_on(head("Date: no", "Connection: X", "X: 1", "Set-Cookie: a=1", "Age: 5"))
+    told = fields(["Date: no", "Connection: X", "X: 1", "Set-Cookie: a=1", "Age: 5"])
 
-    assert fields.lines == (("Set-Cookie", "a=1"), ("Age", "5"), ("Date", date()))
+    passed = received(200, "OK", told, NOW - 1, NOW).fields
+
+    assert passed.lines == (("Set-Cookie", "a=1"), ("Age", "5"), ("Date", date()))

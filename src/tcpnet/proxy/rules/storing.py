@@ -54,6 +54,14 @@ class NotStored(StrEnum):
     CHANGED = "it was changed while it was fetched"
 
 
+def received(
+    status: int, reason: str, fields: Fields, requested_at: float, received_at: float
+) -> Head:
+    """Return the head of a response as it goes on: no fields of one hop (§3.1), a Date in all."""
+    dated = _dated(end_to_end(fields), received_at)
+    return Head(status, reason, dated, requested_at, received_at)
+
+
 def stored(request: PageRequest, head: Head, rules: Rules = RFC_9111) -> Entry | NotStored:
     """Return what to keep of a response to `request`, or why it is not kept (§3)."""
     ruled = controls(head.fields, rules)
@@ -98,11 +106,6 @@ def keepable(entry: Entry, rules: Rules = RFC_9111) -> bool:
     """Tell whether an updated response may stay in the cache."""
     ruled = controls(entry.fields, rules)
     return not (_directive_refusal(ruled) or _use_refusal(entry, ruled))
-
-
-def passed_on(head: Head) -> Fields:
-    """Return the fields that go on to whoever asked: those of one hop dropped, a Date in all."""
-    return _dated(end_to_end(head.fields), head.received_at)
 
 
 def outdates(request: PageRequest, head: Head) -> bool:
@@ -184,7 +187,7 @@ def _use_refusal(entry: Entry, ruled: Controls) -> NotStored | None:
 
 
 def _entry(request: PageRequest, head: Head, ruled: Controls) -> Entry:
-    fields = _dated(_kept(head.fields, ruled), head.received_at)
+    fields = _kept(head, ruled)
     return Entry(
         url=request.url,
         vary=variant(varies_by(fields), request.fields.index) if "vary" in fields.index else (),
@@ -196,11 +199,10 @@ def _entry(request: PageRequest, head: Head, ruled: Controls) -> Entry:
     )
 
 
-def _kept(fields: Fields, ruled: Controls) -> Fields:
-    """Drop what belongs to one hop, one person or one use (§3.1, §5.2.2.4, §5.2.2.7)."""
+def _kept(head: Head, ruled: Controls) -> Fields:
+    """Drop what belongs to one person or one use (§5.2.2.4, §5.2.2.7)."""
     named = field_names(ruled.said.get("private")) | field_names(ruled.said.get("no-cache"))
-    kept = end_to_end(fields)
-    return kept.without(named) if named else kept
+    return _dated(head.fields.without(named), head.received_at) if named else head.fields
 
 
 def _dated(fields: Fields, received_at: float) -> Fields:
@@ -231,7 +233,7 @@ def _alike(told: str, kept: str) -> bool:
 
 def _updated(request: PageRequest, entry: Entry, head: Head, rules: Rules) -> Entry:
     """Replace the fields that a newer response brings (§3.2)."""
-    brought = end_to_end(head.fields).without(_NEVER_UPDATED)
+    brought = head.fields.without(_NEVER_UPDATED)
     # Age and Date of the old response would say nothing of the new one.
     told = brought.index.keys() | {"age", "date"}
     merged = entry.fields.without(told).added(*brought.lines)
