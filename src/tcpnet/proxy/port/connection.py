@@ -42,7 +42,7 @@ class PortConnection(asyncio.Protocol):
 
     def __init__(self, service: Service, hits: Hits, on_lost: "OnLost") -> None:
         self.caller = Caller("")
-        self.own_address = ""
+        self.own_site = ""
         self._service = service
         self._hits = hits
         self._on_lost = on_lost
@@ -74,7 +74,7 @@ class PortConnection(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=_HIGH_WATER)
         (address, _), (own, port) = self._numeric("peername"), self._numeric("sockname")
         self.caller = Caller(address, own)
-        self.own_address = f"[{own}]:{port}" if ":" in own else f"{own}:{port}"
+        self.own_site = f"http://[{own}]:{port}" if ":" in own else f"http://{own}:{port}"
         self._service.counters.connections += 1
         if refused := self._service.door.admit(self.caller):
             log.debug("not let in", extra={"address": self.caller.address, "reason": str(refused)})

@@ -32,12 +32,12 @@ _HERE: Final = frozenset({"expect", "host", "proxy-authorization"})
 class Client(Protocol):
     """The connection that a request came on.
 
-    `own_address` is the address and port of this hub that the client called, as in a URL.
+    `own_site` is this hub as a URL, by the numeric address that the client called.
     """
 
     caller: Caller
 
-    own_address: str
+    own_site: str
 
     def write(self, data: bytes) -> bool:
         """Send bytes; False where more are to wait until the client has `drained`."""
@@ -104,7 +104,7 @@ class Exchange:
             raise Refused(417, "Only 100-continue can be expected here.")
         target = targets.read(head)
         if isinstance(target, PageTarget) and not target.mapped:
-            own = (PROBE, f"http://{self._client.own_address}")
+            own = (PROBE, self._client.own_site)
             # The whole site is found out only where it may be one of them.
             if target.url.startswith(own) and (site := urls.origin(target.url)) in own:
                 # A browser that has this hub for its proxy asks it so for what is behind /+/, too.
@@ -157,7 +157,7 @@ class Exchange:
     def _called(self) -> str:
         """How the client calls this hub."""
         host = self._head.asked.get("host") if self._head.target.startswith("/") else None
-        return mapping.base(host, self._client.own_address)
+        return mapping.base(host, self._client.own_site)
 
     async def _page(self, target: PageTarget) -> None:
         head = self._head

@@ -113,8 +113,8 @@ def mapped_fields(fields: Fields) -> Fields:
 
 
 def base(host: str | None, own: str) -> str:
-    """Return how the client calls this hub; `own` is its numeric address and port."""
-    return f"http://{host if host and _AUTHORITY.fullmatch(host) else own}"
+    """Return how the client calls this hub: by its Host, or else as `own`."""
+    return f"http://{host}" if host and _AUTHORITY.fullmatch(host) else own
 
 
 async def mapped_body(
