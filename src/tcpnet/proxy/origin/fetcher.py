@@ -3,9 +3,8 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
-from functools import partial
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
 from typing import Final, Self
 
@@ -112,10 +111,12 @@ class Fetcher:
         again. `on_interim` is told of answers that come before (1xx, less 100). Raises FetchError,
         also while the reply is iterated, and UserError for credentials that cannot be any.
         """
-        if credentials is None:
-            return _Sending(partial(self._exchange, method, url, fields, body, on_interim))
-        return _Sending(partial(self._proven, method, url, fields, body, credentials, on_interim))
+        if credentials is not None:
+            return self._proven(method, url, fields, body, credentials, on_interim)
+        assert self._pool is not None, "a Fetcher sends only inside its own context"
+        return _Sending(self._pool, self.uplink, method, url, fields, body, on_interim)
 
+    @asynccontextmanager
     async def _proven(
         self,
         method: str,
@@ -124,51 +125,57 @@ class Fetcher:
         body: Body,
         credentials: Credentials,
         on_interim: OnInterim | None,
-    ) -> "Reply":
+    ) -> AsyncGenerator["Reply", None]:
         proof.check(credentials)
         fields = fields.replaced("Authorization", proof.basic(credentials))
-        reply = await self._exchange(method, url, fields, body, on_interim)
-        try:
+        async with self.send(method, url, fields, body, on_interim=on_interim) as reply:
             answer = _digest(credentials, reply, method, url, body)
-        except BaseException:
-            reply.close()
-            raise
-        if answer is None:
-            return reply
-        reply.close()
+            if answer is None:
+                yield reply
+                return
         fields = fields.replaced("Authorization", answer)
-        return await self._exchange(method, url, fields, body, on_interim)
-
-    async def _exchange(
-        self, method: str, url: str, fields: Fields, body: Body, on_interim: OnInterim | None
-    ) -> "Reply":
-        assert self._pool is not None, "a Fetcher sends only inside its own context"
-        where, path = wire.target(method, url)
-        length = 0 if body is None else len(body) if isinstance(body, bytes) else None
-        if isinstance(body, bytes) and len(body) > _PIECE:
-            body = _pieces(body)
-        site = self._pool.site(where)
-        head = wire.request(method, path, site.host_field, fields, length=length)
-        self.uplink.requests += 1
-        progress = Progress(wire.host(where), self._pool.watch)
-        request = Request(method, head, body, on_interim)
-        response = await request.answered(self._pool, site, progress)
-        reply = Reply(response, progress, self.uplink)
-        if flaw := wire.flaw(progress.host, reply.version, reply.status, reply.fields):
-            reply.close()
-            raise flaw
-        return reply
+        async with self.send(method, url, fields, body, on_interim=on_interim) as reply:
+            yield reply
 
 
 class _Sending(AbstractAsyncContextManager["Reply"]):
     """A request that is sent when the context is entered."""
 
-    def __init__(self, send: Callable[[], Awaitable["Reply"]]) -> None:
-        self._send = send
+    def __init__(
+        self,
+        pool: Connector,
+        uplink: Uplink,
+        method: str,
+        url: str,
+        fields: Fields,
+        body: Body,
+        on_interim: OnInterim | None,
+    ) -> None:
+        self._pool = pool
+        self._uplink = uplink
+        self._method = method
+        self._url = url
+        self._fields = fields
+        self._body = body
+        self._on_interim = on_interim
 
     async def __aenter__(self) -> "Reply":
-        self._reply = await self._send()
-        return self._reply
+        method, body = self._method, self._body
+        where, path = wire.target(method, self._url)
+        length = 0 if body is None else len(body) if isinstance(body, bytes) else None
+        if isinstance(body, bytes) and len(body) > _PIECE:
+            body = _pieces(body)
+        site = self._pool.site(where)
+        head = wire.request(method, path, site.host_field, self._fields, length=length)
+        self._uplink.requests += 1
+        progress = Progress(wire.host(where), self._pool.watch)
+        request = Request(method, head, body, self._on_interim)
+        response = await request.answered(self._pool, site, progress)
+        self._reply = reply = Reply(response, progress, self._uplink)
+        if flaw := wire.flaw(progress.host, reply.version, reply.status, reply.fields):
+            reply.close()
+            raise flaw
+        return reply
 
     async def __aexit__(
         self,
