@@ -62,9 +62,9 @@ def checked(url: str) -> str:
     Raises UserError for an address that names no site, and for hosts that one program takes for
     a name and another for a number: 2130706433, 127.1 and 0x7f.1 all mean 127.0.0.1 to some.
     """
-    url = urls.normalised(url)
-    _check_site(urls.origin(url))
-    return url
+    site, target = urls.parts(url)
+    _check_site(site)
+    return site + target
 
 
 # Only what passes is remembered: a few pages are asked of each site at least.

@@ -31,6 +31,11 @@ def normalised(url: str) -> str:
     beyond ASCII in path and query as percent-encoded UTF-8, all else byte for byte. Raises
     UserError for what is no such address, holds blanks or control characters, or a password.
     """
+    return "".join(parts(url))
+
+
+def parts(url: str) -> tuple[str, str]:
+    """Return the two parts of an address as `normalised` spells it: `origin`, and what follows."""
     found = _URL.fullmatch(url)
     if not found:
         raise UserError("an address looks like https://host/path, without blanks")
@@ -42,7 +47,7 @@ def normalised(url: str) -> str:
         target = quote(target, safe=_VISIBLE)
     if len(site) + len(target) > MAX_URL:
         raise UserError(f"the address is longer than {MAX_URL} bytes")
-    return site + target
+    return site, target
 
 
 def origin(url: str) -> str:
