@@ -44,7 +44,10 @@ def clip(text: str, max_bytes: int) -> str:
     encoded = text.encode("utf-8", "surrogatepass")
     if len(encoded) <= max_bytes:
         return text
-    return encoded[:max_bytes].decode("utf-8", "ignore")
+    end = max_bytes
+    while encoded[end] & 0xC0 == 0x80:  # inside a character
+        end -= 1
+    return encoded[:end].decode("utf-8", "surrogatepass")
 
 
 def size(text: str) -> int:

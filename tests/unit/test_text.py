@@ -149,6 +149,8 @@ def test_marks_that_scripts_need_stay(words: str) -> None:
 
 
 @given(ANY, st.integers(0, 60))
+@example("\ud80000", 4)
+@example("a\ud800\x80", 5)
 def test_a_clipped_text_is_a_start_that_fits(words: str, max_bytes: int) -> None:
     """Cut between characters, and not sooner than needed."""
     start = clip(words, max_bytes)
