@@ -8,6 +8,7 @@ import pytest
 from tcpnet.proxy.port.refusals import Refused
 from tcpnet.proxy.port.service import Patience
 from tests.origins import Exchange, origin
+from tests.unit.net.memory import tick
 from tests.unit.proxy.ports import echoing, said, standing
 
 SOON = 0.05
@@ -149,6 +150,25 @@ async def test_one_who_takes_slowly_is_not_told_to_ask_faster(tmp_path: Path) ->
         assert not was_cut_off
         assert transport.aborted
         assert b"HTTP/1.1 408" not in transport.written
+
+
+async def test_a_place_is_given_back_by_one_who_leaves_before_his_request_began(
+    tmp_path: Path,
+) -> None:
+    """His task is cancelled before its first step, and so ends without a word of its own."""
+    async with standing(tmp_path / "pages") as stand, origin(echoing()) as site:
+        port, transport = stand.in_memory(room=0)
+        port.data_received(f"GET {site.url()} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
+        inside, task = stand.door.inside, port.task
+        port.connection_lost(None)
+
+        assert task is not None
+        await asyncio.wait([task])
+        await tick()
+
+        assert (inside, stand.door.inside) == (1, 0)
+        assert site.heads == []
+        transport.close()
 
 
 async def test_requests_that_wait_are_bounded(tmp_path: Path) -> None:

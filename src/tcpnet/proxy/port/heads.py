@@ -64,8 +64,10 @@ def parse(data: bytes, start: int = 0) -> tuple[RequestHead, int] | None:
     fields = Fields(tuple(_FIELD.findall(block.decode("latin-1"))))
     if len(fields.lines) > MAX_FIELDS:
         raise Malformed(f"The request has more than {MAX_FIELDS} header fields.", 431)
-    head = RequestHead(method.decode(), target.decode(), minor != b"0", fields, fields.index)
-    _check_host(head)
+    is_1_1, hosts = minor != b"0", len(fields.values("host"))
+    if hosts > 1 or (is_1_1 and not hosts):
+        raise Malformed("A request has exactly one Host field.")
+    head = RequestHead(method.decode(), target.decode(), is_1_1, fields, fields.index)
     return head, found.end()
 
 
@@ -105,12 +107,6 @@ def _judge_fields(lines: list[bytes]) -> None:
         name, colon, _ = line.partition(b":")
         if line and not (colon and _FIELD_NAME.fullmatch(name)):
             raise Malformed(f"The request has a header line that is not valid: {line[:40]!a}.")
-
-
-def _check_host(head: RequestHead) -> None:
-    count = len(head.fields.values("host"))
-    if count > 1 or (head.is_1_1 and not count):
-        raise Malformed("A request has exactly one Host field.")
 
 
 def _long_target() -> Malformed:
