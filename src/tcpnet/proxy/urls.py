@@ -56,6 +56,12 @@ def origin(url: str) -> str:
     return url if end < 0 else url[:end]
 
 
+def site(address: str, port: int) -> str:
+    """Return the origin of what answers http at a numeric address and a port."""
+    host = f"[{address}]" if ":" in address else address
+    return f"http://{host}" if port == _DEFAULT_PORTS["http"] else f"http://{host}:{port}"
+
+
 def resolved(base: str, reference: str) -> str | None:
     """Return the normalised address that a reference in a response to `base` means, if any."""
     try:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tcpnet.errors import UserError
-from tcpnet.proxy.urls import MAX_URL, normalised, origin, resolved
+from tcpnet.proxy.urls import MAX_URL, normalised, origin, resolved, site
 
 
 @pytest.mark.parametrize(
@@ -121,6 +121,13 @@ def test_a_normalised_address_holds_visible_ascii_alone(rest: str) -> None:
 def test_an_origin_is_scheme_host_and_port(url: str, expected: str) -> None:
     """The unit of RFC 9110 §4.3.1."""
     assert origin(url) == expected
+
+
+@pytest.mark.parametrize("port", [80, 8080])
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1"])
+def test_the_site_of_a_hub_is_spelt_like_any_other(address: str, port: int) -> None:
+    """Or a hub on port 80 would not know that it is asked for itself."""
+    assert normalised(f"{site(address, port)}/") == f"{site(address, port)}/"
 
 
 @pytest.mark.parametrize(

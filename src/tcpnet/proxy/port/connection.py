@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, cast
 
+from tcpnet.proxy import urls
 from tcpnet.proxy.port import framing, heads, responses
 from tcpnet.proxy.port.asker import Caller
 from tcpnet.proxy.port.exchange import Exchange
@@ -74,7 +75,7 @@ class PortConnection(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=_HIGH_WATER)
         (address, _), (own, port) = self._numeric("peername"), self._numeric("sockname")
         self.caller = Caller(address, own)
-        self.own_site = f"http://[{own}]:{port}" if ":" in own else f"http://{own}:{port}"
+        self.own_site = urls.site(own, port)
         self._service.counters.connections += 1
         if refused := self._service.door.admit(self.caller):
             log.debug("not let in", extra={"address": self.caller.address, "reason": str(refused)})
