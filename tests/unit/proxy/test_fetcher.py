@@ -334,6 +334,38 @@ async def test_what_is_behind_the_end_of_an_answer_is_thrown_away(
     assert site.connections == 2
 
 
+@pytest.mark.parametrize("cut", [0, 1, 3, 20])
+@pytest.mark.parametrize("excess", [b"HTTP/1.1 200 OK\r\nX-Poison: ", b"HTTP/1.1 2", b"\r"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        b"HTTP/1.1 304 Not Modified\r\n\r\n",
+    ],
+)
+async def test_the_beginning_of_a_head_behind_an_answer_is_not_that_of_the_next(
+    said: bytes, excess: bytes, cut: int
+) -> None:
+    """However it arrives, it is thrown away, and the connection is not used again."""
+
+    async def answer(exchange: Exchange) -> None:
+        if exchange.target == "/second":
+            await exchange.say(OK)
+            return
+        await exchange.say(said[: len(said) - cut])
+        await exchange.say(said[len(said) - cut :] + excess)
+
+    async with origin(answer) as site, local() as fetcher:
+        await fetch(fetcher, site.url("/first"))
+
+        async with fetcher.send("POST", site.url("/second")) as reply:
+            assert (await body(reply), reply.fields.lines) == (b"ok", (("Content-Length", "2"),))
+
+    assert site.connections == 2
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize(
     "unasked",

@@ -69,6 +69,7 @@ class Wire(ResponseHandler):
         One parser takes all answers with bodies: it is made for many on a connection.
         """
         if body and self._for_bodies is not None:
+            self._for_bodies.begin()
             self._parser = self._for_bodies
             return
         self.set_response_params(

@@ -6,50 +6,91 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 _END: Final = b"\r\n\r\n"
 
+Fed = tuple[list[Any], bool, bytes]
+"""What aiohttp's parser makes of bytes: heads with their bodies, a switch, what is behind it."""
+
 
 class AnswerAlone:
     """Hands aiohttp's parser a head first, and then what follows it (seen with 3.14.5).
 
     Given both at once with more than the head announces, the parser loses the answer over what
-    is behind it. The length in the head holds, and the rest belongs to nothing (RFC 9112 §6.3):
-    the connection is not used again.
+    is behind it; and given a piece of a head behind an answer, it takes the next answer for the
+    rest of that. The length in the head holds, and what is behind it belongs to nothing (RFC 9112
+    §6.3): the connection is not used again.
     """
 
     def __init__(self, wire: Any) -> None:
         self._wire = wire
         self._parser = wire._parser
+        self.begin()
+
+    def begin(self) -> None:
+        """Expect an answer, from its head on."""
+        self._answer: tuple[Any, Any] | None = None
+        self._is_over = False
+        self._size = 0
+        self._last = b""
 
     def feed_eof(self) -> Any:
         """Take the end as aiohttp's parser does."""
         return self._parser.feed_eof()
 
-    def feed_data(self, data: bytes) -> tuple[list[Any], bool, bytes]:
-        """Take bytes as aiohttp's parser does; step aside once the head was among them."""
+    def pause_reading(self) -> None:
+        """Keep the rest of the bytes until there is room for them."""
+        self._parser.pause_reading()
+
+    def feed_data(self, data: bytes) -> Fed:
+        """Take bytes as aiohttp's parser does; those behind the answer end the connection."""
         data = bytes(data)  # Windows' loop sends a bytearray
+        if self._is_over:
+            if data:
+                self._wire.force_close()
+            return [], False, b""
+        if self._answer is None:
+            return self._begun(data)
+        self._follow(*self._answer, data)
+        return [], False, b""
+
+    def _begun(self, data: bytes) -> Fed:
+        """Take heads, one at a time, up to that of the answer and what came with it."""
         messages: list[Any] = []
         while True:
-            head, end, data = data.partition(_END)
-            found, upgraded, tail = self._parser.feed_data(head + end)
+            at = (self._last + data).find(_END)
+            end = len(data) if at < 0 else at + len(_END) - len(self._last)
+            head, data = data[:end], data[end:]
+            self._last = b"" if at >= 0 else (self._last + head)[1 - len(_END) :]
+            found, upgraded, tail = self._parser.feed_data(head)
             messages += found
             if found and _is_last(found[-1][0]):
-                self._wire._parser = self._parser
-                return self._followed(messages, upgraded, tail, data)
+                break
             if not data:
                 return messages, upgraded, tail
-
-    def _followed(
-        self, messages: list[Any], upgraded: bool, tail: bytes, rest: bytes
-    ) -> tuple[list[Any], bool, bytes]:
-        if upgraded or not rest:
-            return messages, upgraded, tail + rest
-        try:
-            found, upgraded, tail = self._parser.feed_data(rest)
-        except HttpProcessingError:
-            if not messages[-1][1].is_eof():
-                raise
+        if upgraded:
+            return messages, upgraded, tail + data
+        if at < 0:  # it has bare line feeds: nobody knows how much of this was its body
             self._wire.force_close()
-            return messages, False, b""
-        return [*messages, *found], upgraded, tail
+        message, body = self._answer = found[-1]
+        self._follow(message, body, data)
+        return messages, upgraded, tail
+
+    def _follow(self, message: Any, body: Any, data: bytes) -> None:
+        """Take what follows the head: the body, and nothing else."""
+        excess = False
+        if data or self._size:
+            try:
+                found, _, _ = self._parser.feed_data(data)
+                excess = bool(found)
+            except HttpProcessingError:
+                if not body.is_eof():
+                    raise
+                excess = True
+        self._size += len(data)
+        self._last = (self._last + data[-len(_END) :])[-len(_END) :]
+        if body.is_eof():
+            self._answer, self._is_over = None, True
+            is_whole = self._last == _END if message.chunked else self._size == body.total_bytes
+            if excess or (self._size and not is_whole):
+                self._wire.force_close()
 
 
 class Unasked:
