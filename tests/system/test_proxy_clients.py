@@ -272,7 +272,7 @@ async def test_the_line_for_pip_asks_the_index_of_its_reader(
 async def test_the_line_for_npm_asks_the_registry_of_its_reader(
     hub: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As the set-up page has it, pasted into a shell."""
+    """As the set-up page has it, pasted into a shell; the lock file names no hub."""
     program("npm")
     shell, packed = program("sh"), made_tarball(tmp_path).read_bytes()
 
@@ -294,6 +294,7 @@ async def test_the_line_for_npm_asks_the_registry_of_its_reader(
         await run(shell, "-c", line_of("npm", hub).replace("PACKAGE", package), cwd=tmp_path)
 
     assert (tmp_path / "node_modules/probe/answer.txt").read_text() == "42\n"
+    assert address(hub) not in (tmp_path / "package-lock.json").read_text()
     assert {head.split(b" ")[1] for head in host.heads} == {b"/probe", b"/probe.tgz"}
 
 

@@ -10,7 +10,7 @@ from tcpnet.proxy.port.service import OwnPage
 
 
 class Trial(NamedTuple):
-    """What the reader is asked for, where to begin, and what is fetched behind what he writes."""
+    """What the reader is asked for (commands in `), where to begin, what is fetched behind that."""
 
     question: str
     address: str = ""
@@ -26,11 +26,9 @@ class Program(NamedTuple):
     trial: Trial | None = None
 
 
-# pip has no command for its index where nobody set one. This reads its files and its environment.
-_INDEX: Final = (
-    "from pip._internal.commands import create_command as c;"
-    " print(c('install').parser.get_default_values().index_url)"
-)
+# pip's own help names the index that its files and its environment set, in a line that COLUMNS
+# keeps whole; `pip config get` knows none where nobody set one.
+_INDEX: Final = r"\(default (http[^)]*)\)"
 
 PROGRAMS: Final = (
     Program(
@@ -41,22 +39,25 @@ PROGRAMS: Final = (
     ),
     Program(
         "pip",
-        f'INDEX=$(python3 -c "{_INDEX}")\n'
+        "INDEX=$(COLUMNS=999 python3 -m pip install --help |"
+        r" sed -n 's/.*(default \(http[^)]*\)).*/\1/p')"
+        "\n"
         "python3 -m pip install --index-url {base}/+/$INDEX --trusted-host {host} PACKAGE",
         "indexes and packages",
-        Trial("the address of the index, which echo $INDEX shows", path="pip/"),
+        Trial("the address of the index, which `echo $INDEX` shows", path="pip/"),
     ),
     Program(
         "npm",
-        'npm install --registry "{base}/+/$(npm config get registry)" PACKAGE',
+        'npm install --registry "{base}/+/$(npm config get registry)"'
+        " --omit-lockfile-registry-resolved PACKAGE",
         "lists and packages",
-        Trial("the address of the registry, which npm config get registry shows", path="abbrev"),
+        Trial("the address of the registry, which `npm config get registry` shows", path="abbrev"),
     ),
     Program(
         "apt",
         "echo 'Acquire::http::Proxy \"{base}\";' | sudo tee /etc/apt/apt.conf.d/01proxy",
         "lists and packages from http:// mirrors",
-        Trial("the address of a mirror, which apt-get indextargets --format '$(SITE)' shows"),
+        Trial("the address of a mirror, which `apt-get indextargets --format '$(SITE)'` shows"),
     ),
     Program(
         "git",
@@ -82,7 +83,9 @@ PROGRAMS: Final = (
 """
 
 WINDOWS: Final = (
-    '$INDEX = python -c "' + _INDEX + '"\n'
+    "$env:COLUMNS = 999\n"
+    f"$INDEX = (python -m pip install --help | Select-String '{_INDEX}')"
+    ".Matches[0].Groups[1].Value\n"
     "python -m pip install --index-url {base}/+/$INDEX --trusted-host {host} PACKAGE\n"
     "$env:http_proxy = $env:https_proxy = '{base}'; $env:no_proxy = '{near}'\n"
     "curl.exe {base}/+/https://example.com/"
@@ -90,9 +93,10 @@ WINDOWS: Final = (
 """The lines that PowerShell wants otherwise."""
 
 _STYLE: Final = (
+    ":root{color-scheme:light dark}"
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
-    "pre{background:#8882;padding:.6em;overflow-x:auto}td,th{text-align:left;padding-right:1em}"
-    "input{width:24em;max-width:90%}output{display:block}"
+    "pre{background:#8882;padding:.6em;white-space:pre-wrap;overflow-wrap:anywhere}"
+    "input{width:24em;max-width:90%}output{display:block;overflow-wrap:anywhere}"
 )
 # `{probe}` is answered by this hub alone, so only whoever asks through it gets an answer.
 _SCRIPT: Final = """
@@ -106,10 +110,12 @@ const tried = async (form) => {
   try {
     const answer = await fetch(`/+/${address}`, { cache: 'no-store' })
     const text = await answer.text()
+    const plain = /^text[/]plain/.test(answer.headers.get('content-type') || '')
     const took = Math.round(performance.now() - began)
     const cached = /; *hit/.test(answer.headers.get('cache-status') || '') ? ', from the cache' : ''
     if (answer.ok) say(place, `${address} works: ${text.length} characters in ${took} ms${cached}`)
-    else say(place, `${address}: ${answer.status}: ${text.slice(0, 200)}`)
+    const words = plain ? `: ${text.slice(0, 200)}` : ''
+    if (!answer.ok) say(place, `${address} does not work: status ${answer.status}${words}`)
   } catch (error) { say(place, `${address} does not work: ${error.message}`) }
 }
 for (const form of document.querySelectorAll('form'))
@@ -161,10 +167,11 @@ class Porch:
         return (
             '<!doctype html><html lang="en"><meta charset="utf-8"><title>tcpnet: web proxy</title>'
             f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
-            "<h1>The web proxy of this hub</h1><p>Pages that somebody here fetched before come"
-            " from its cache. Behind <code>/+/</code> the hub fetches https pages itself, so these"
-            " are cached too, without a certificate on your machine; it sees what is in them."
-            f" Through a tunnel it sees nothing, and caches nothing.</p>{login}"
+            "<h1>The web proxy of this hub</h1><p>What somebody here fetched before comes from its"
+            " cache, where the site allows that. Behind <code>/+/</code> the hub fetches https"
+            " pages itself, so these are cached too, without a certificate on your machine; the hub"
+            " sees what is in them, and between you and the hub they are not encrypted. Through a"
+            f" tunnel it sees nothing, and caches nothing.</p>{login}"
             f'<p id="browser"></p>{rows}{windows}'
             f'<script src="{escape(base)}/setup.js"></script></html>\n'
         )
@@ -178,9 +185,10 @@ def _section(program: Program, base: str) -> str:
 
 
 def _form(trial: Trial) -> str:
+    question = re.sub("`(.*?)`", r"<code>\1</code>", escape(trial.question))
     return (
         f'<form data-path="{escape(trial.path)}"><label>Try it from here with'
-        f" {escape(trial.question)}:<br><input name=address type=url required"
+        f" {question}:<br><input name=address type=url required"
         f' value="{escape(trial.address)}"></label> <button>Try</button><output></output></form>'
     )
 

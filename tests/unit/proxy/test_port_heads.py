@@ -105,6 +105,14 @@ def test_any_bytes_are_read_waited_for_or_refused(data: bytes) -> None:
     assert found is None or found[1] <= len(GET + data)
 
 
+def test_a_bad_line_is_shown_as_text() -> None:
+    """As it was sent, made harmless, in nobody's programming language."""
+    with pytest.raises(Malformed) as refused:
+        heads.parse(GET + HOST + b"X\xe9 : \x1b[31m\r\n\r\n")
+
+    assert str(refused.value).endswith("that is not valid: 'X\\xe9 : \\x1b[31m'.")
+
+
 SMUGGLING = [
     (b"Content-Length: 3\r\nTransfer-Encoding: chunked", 400),
     (b"Content-Length: 3\r\nContent-Length: 3", 400),

@@ -22,7 +22,7 @@ def test_the_page_has_a_line_for_every_program() -> None:
 
     assert all(f"<h2>{program.name}</h2>" in text for program in PROGRAMS)
     assert f"--index-url {BASE}/+/$INDEX --trusted-host 192.168.1.20 PACKAGE" in text
-    assert f"--registry &quot;{BASE}/+/$(npm config get registry)&quot; PACKAGE" in text
+    assert f"--registry &quot;{BASE}/+/$(npm config get registry)&quot;" in text
     assert "{" not in re.sub(r"<style>.*?</style>", "", text)
 
 
@@ -52,6 +52,31 @@ def test_what_is_tried_is_fetched_through_the_hub() -> None:
     assert tried == [(trial.path, trial.address) for trial in trials]
     assert "fetch(`/+/${address}`" in page("/setup.js")
     assert f'"{PROBE}/probe"' in page("/setup.js")
+
+
+def test_what_a_site_answers_is_told_apart_from_what_the_hub_says() -> None:
+    """The hub's sentence is shown; of a site's error page only its status."""
+    script = page("/setup.js")
+
+    assert "const plain = /^text[/]plain/.test(answer.headers.get('content-type') || '')" in script
+    assert "const words = plain ? `: ${text.slice(0, 200)}` : ''" in script
+    assert "does not work: status ${answer.status}${words}`" in script
+
+
+def test_commands_in_a_question_are_set_apart() -> None:
+    """Words and commands do not run into each other."""
+    text = page("/")
+
+    assert "which <code>npm config get registry</code> shows:" in text
+    assert "`" not in text
+
+
+def test_the_page_is_legible_in_the_dark_and_in_a_narrow_window() -> None:
+    """Colours are the browser's; a long line wraps instead of hiding its end."""
+    text = page("/")
+
+    assert ":root{color-scheme:light dark}" in text
+    assert re.search(r"pre\{[^}]*white-space:pre-wrap", text)
 
 
 @pytest.mark.parametrize("base", ["http://127.0.0.1:3128", BASE])

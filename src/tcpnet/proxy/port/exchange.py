@@ -135,7 +135,7 @@ class Exchange:
             await self._asker(credentials)
         if target.port not in ports:
             open_ones = ", ".join(map(str, sorted(ports))) or "none"
-            words = f"Tunnels to port {target.port} are refused; open are {open_ones}"
+            words = f"Tunnels to port {target.port} are refused; open: {open_ones}"
             raise Refused(403, f"{words} (the operator can allow it: proxy.connect_ports).")
         await self._client.tunnel(target)
 

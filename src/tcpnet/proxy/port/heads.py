@@ -106,7 +106,8 @@ def _judge_fields(lines: list[bytes]) -> None:
     for line in lines:
         name, colon, _ = line.partition(b":")
         if line and not (colon and _FIELD_NAME.fullmatch(name)):
-            raise Malformed(f"The request has a header line that is not valid: {line[:40]!a}.")
+            shown = ascii(line[:40].decode("latin-1"))
+            raise Malformed(f"The request has a header line that is not valid: {shown}.")
 
 
 def _long_target() -> Malformed:
