@@ -72,7 +72,7 @@ def test_a_head_is_read_as_it_was_written() -> None:
     assert end == 3 + len(data) - len(b"rest")
     assert (head.method, head.target, head.is_1_1) == ("POST", "http://a/b?c=%2F", True)
     assert head.fields.lines == (("hOST", "a"), ("X-A", "1 2"), ("x-a", "é"), ("Empty", ""))
-    assert head.asked == {"host": "a", "x-a": "1 2, é", "empty": ""}
+    assert head.fields.index == {"host": "a", "x-a": "1 2, é", "empty": ""}
 
 
 @pytest.mark.parametrize(

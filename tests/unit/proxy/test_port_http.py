@@ -226,7 +226,7 @@ def test_an_answer_says_its_length_once_and_right(
     said_there: list[str], length: int | None, sent: list[str]
 ) -> None:
     """Whatever came from elsewhere; of one that nobody knows nothing is said."""
-    asked = RequestHead("GET", "/", True, NO_FIELDS, {})
+    asked = RequestHead("GET", "/", True, NO_FIELDS)
     fields = Fields(tuple(("Content-Length", number) for number in said_there))
 
     framed = Framed(asked, 200, "OK", fields, length, keeps_alive=True)

@@ -280,7 +280,7 @@ class PortConnection(asyncio.Protocol):
         def invite() -> None:
             # Not if the body is coming already (RFC 9110 §10.1.1).
             waits = self._upload is not None and not self._upload.has_begun
-            if waits and head.is_1_1 and "expect" in head.asked:
+            if waits and head.is_1_1 and "expect" in head.fields.index:
                 self.write(responses.CONTINUE)
 
         return invite

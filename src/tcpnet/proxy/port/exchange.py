@@ -100,7 +100,7 @@ class Exchange:
         if head.method != head.method.upper():
             # A PageRequest has capitals, and get is another method than GET (RFC 9110 §9.1).
             raise Refused(501, "Methods are written in capital letters here.")
-        if "expect" in head.asked and head.asked["expect"].lower() != "100-continue":
+        if "expect" in head.fields.index and head.fields.index["expect"].lower() != "100-continue":
             raise Refused(417, "Only 100-continue can be expected here.")
         target = targets.read(head)
         if isinstance(target, PageTarget) and not target.mapped:
@@ -109,7 +109,7 @@ class Exchange:
             if target.url.startswith(own) and (site := urls.origin(target.url)) in own:
                 # A browser that has this hub for its proxy asks it so for what is behind /+/, too.
                 return targets.here(target.url[len(site) :])
-            if head.method == "OPTIONS" and head.asked.get("max-forwards") == "0":
+            if head.method == "OPTIONS" and head.fields.index.get("max-forwards") == "0":
                 return OwnTarget("*")
         return target
 
@@ -130,7 +130,7 @@ class Exchange:
             raise Refused(status, str(error), fields=((challenge, _CHALLENGE),)) from error
 
     async def _tunnel(self, target: TunnelTarget) -> None:
-        credentials, ports = self._head.asked.get(_LOGIN), self._service.connect_ports
+        credentials, ports = self._head.fields.index.get(_LOGIN), self._service.connect_ports
         if self._service.door.known(credentials) is None:
             await self._asker(credentials)
         if target.port not in ports:
@@ -156,14 +156,14 @@ class Exchange:
 
     def _called(self) -> str:
         """How the client calls this hub."""
-        host = self._head.asked.get("host") if self._head.target.startswith("/") else None
+        host = self._head.fields.index.get("host") if self._head.target.startswith("/") else None
         return mapping.base(host, self._client.own_site)
 
     async def _page(self, target: PageTarget) -> None:
         head = self._head
         # Programs that know nothing of proxies can log in at a site only, so the hub acts as one.
         mapped = target.mapped and head.target.startswith("/")
-        credentials = head.asked.get("authorization" if mapped else _LOGIN)
+        credentials = head.fields.index.get("authorization" if mapped else _LOGIN)
         known = self._service.door.known(credentials)
         asker = known or await self._asker(credentials, mapped=mapped)
         request = PageRequest(
@@ -185,8 +185,8 @@ class Exchange:
     def _fields(self, target: PageTarget) -> Fields:
         """Return the fields that go on."""
         fields = self._head.fields.without(_HERE)
-        if self._head.method == "OPTIONS" and "max-forwards" in self._head.asked:
-            fields = _one_hop_less(fields, self._head.asked["max-forwards"])
+        if self._head.method == "OPTIONS" and "max-forwards" in self._head.fields.index:
+            fields = _one_hop_less(fields, self._head.fields.index["max-forwards"])
         if not target.mapped:
             return fields
         if self._service.door.asks_for_names:

@@ -33,9 +33,9 @@ def of(head: RequestHead) -> Framing | None:
     Raises Malformed where the head leaves it open (RFC 9112 §6.3): that is how one request is
     smuggled inside another.
     """
-    if "transfer-encoding" in head.asked:
+    if "transfer-encoding" in head.fields.index:
         return _chunked(head)
-    if "content-length" not in head.asked:
+    if "content-length" not in head.fields.index:
         return None
     lengths = head.fields.values("content-length")
     if len(lengths) != 1 or not _LENGTH.fullmatch(lengths[0]):
@@ -44,11 +44,11 @@ def of(head: RequestHead) -> Framing | None:
 
 
 def _chunked(head: RequestHead) -> Framing:
-    if "content-length" in head.asked:
+    if "content-length" in head.fields.index:
         raise Malformed("The request has both Content-Length and Transfer-Encoding.")
     if not head.is_1_1:
         raise Malformed("A request in HTTP/1.0 has no Transfer-Encoding.")
-    codings = head.asked["transfer-encoding"].lower()
+    codings = head.fields.index["transfer-encoding"].lower()
     if codings == "chunked":
         return Chunked()
     if re.fullmatch(r"[a-z0-9-]+[ \t]*,[ \t]*chunked", codings) and "chunked" not in codings[:7]:

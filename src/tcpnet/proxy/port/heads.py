@@ -28,18 +28,17 @@ _FIELD_NAME: Final = re.compile(_TOKEN)
 
 
 class RequestHead(Struct, frozen=True, eq=False):
-    """One request without its body: `target` as it was written, `asked` its fields indexed."""
+    """One request without its body; `target` as it was written."""
 
     method: str
     target: str
     is_1_1: bool
     fields: Fields
-    asked: dict[str, str]
 
     @property
     def keeps_alive(self) -> bool:
         """Whether the client wants to use the connection again."""
-        asked = self.asked
+        asked = self.fields.index
         if "connection" not in asked and "proxy-connection" not in asked:
             return self.is_1_1
         # The second is no standard, but what programs from before HTTP/1.1 say to proxies.
@@ -67,7 +66,7 @@ def parse(data: bytes, start: int = 0) -> tuple[RequestHead, int] | None:
     is_1_1, hosts = minor != b"0", len(fields.values("host"))
     if hosts > 1 or (is_1_1 and not hosts):
         raise Malformed("A request has exactly one Host field.")
-    head = RequestHead(method.decode(), target.decode(), is_1_1, fields, fields.index)
+    head = RequestHead(method.decode(), target.decode(), is_1_1, fields)
     return head, found.end()
 
 

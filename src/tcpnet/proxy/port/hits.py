@@ -113,13 +113,13 @@ class Hits:
             url = targets.page(head.target)
         except Refused:
             return None
-        pages = self._pages.variants(url)
-        if not pages or not head.asked.keys().isdisjoint(_NOT_PLAIN) or not head.keeps_alive:
+        pages, asked = self._pages.variants(url), head.fields.index
+        if not pages or not asked.keys().isdisjoint(_NOT_PLAIN) or not head.keeps_alive:
             return None
-        asker = self._door.known(head.asked.get("proxy-authorization"))
+        asker = self._door.known(asked.get("proxy-authorization"))
         if asker is None or not asker.caching:
             return None
-        found = self._found(pages, head.asked)
+        found = self._found(pages, asked)
         if not found:
             return None
         request = PageRequest(head.method, url, head.fields)
@@ -128,7 +128,7 @@ class Hits:
         if not isinstance(plan, Serve) or plan.refresh:
             return None
         page, held = next(pair for pair in found if pair[1].entry is plan.entry)
-        if raw and head.asked.keys().isdisjoint(_DECIDING) and not plan.stale:
+        if raw and asked.keys().isdisjoint(_DECIDING) and not plan.stale:
             self._remember(raw, request, head, page, held)
         if records.wanted():
             records.note(head.method, url, plan.entry.status, "hit")
@@ -168,7 +168,7 @@ class Hits:
             entry=entry,
             seen=seen,
             lifetime=seen.lifetime_for(request.default_lifetime),
-            credentials=head.asked.get("proxy-authorization"),
+            credentials=head.fields.index.get("proxy-authorization"),
             first=_first(entry, len(held.body), self._rules),
             is_head=head.method == "HEAD",
         )
@@ -179,7 +179,7 @@ class Hits:
         entry, body = plan.entry, held.body
         lifetime = view(entry, self._rules).lifetime_for(request.default_lifetime)
         end = self._end(plan.age, lifetime)
-        if head.asked.keys().isdisjoint(CONDITIONAL):
+        if head.fields.index.keys().isdisjoint(CONDITIONAL):
             start = _first(entry, len(body), self._rules) + end
             return start, b"" if head.method == "HEAD" else body
         part = portion(request, entry, len(body), plan.age, self._rules)

@@ -93,7 +93,7 @@ def refusal(
         ("X-Content-Type-Options", "nosniff"),
         ("Via", via),
     )
-    asked = head or RequestHead("GET", "/", True, NO_FIELDS, {})
+    asked = head or RequestHead("GET", "/", True, NO_FIELDS)
     body_length = len(sentence(refused))
     return Framed(asked, refused.status, "", Fields(fields), body_length, keeps_alive=keeps_alive)
 
