@@ -434,6 +434,23 @@ async def test_a_connection_takes_answers_of_all_kinds() -> None:
     assert site.connections == 1
 
 
+@pytest.mark.parametrize("end", [b"0\r\n", b"5\r\nbytes\r\n0\r\n", b"5\r\nbytes\r\n00;x=y\r\n"])
+async def test_the_trailers_of_an_answer_are_not_fields_of_the_next(end: bytes) -> None:
+    """What followed the chunks of one answer is over with it, and its connection goes on."""
+    chunks = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%bSet-Cookie: a=b\r\n\r\n"
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.say(chunks % end if exchange.target == "/first" else OK)
+
+    async with origin(answer) as site, local() as fetcher:
+        for target in ("/first", "/first", "/second", "/second"):
+            async with fetcher.send("GET", site.url(target)) as reply:
+                await body(reply)
+                assert "set-cookie" not in reply.fields.index
+
+    assert site.connections == 1
+
+
 async def test_an_idle_connection_is_in_nobody_s_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only connections with a request on them count, and one is kept for the next request."""
     monkeypatch.setattr("tcpnet.proxy.origin.fetcher.MAX_CONNECTIONS", 1)

@@ -66,9 +66,9 @@ class Wire(ResponseHandler):
     def expect(self, *, body: bool) -> None:
         """Get ready for an answer, with a body unless the request forbids it.
 
-        One parser takes all answers with bodies: it is made for many on a connection.
+        One parser takes all answers with bodies that it can: it is made for many on a connection.
         """
-        if body and self._for_bodies is not None:
+        if body and self._for_bodies is not None and self._for_bodies.is_reusable:
             self._for_bodies.begin()
             self._parser = self._for_bodies
             return

@@ -5,6 +5,7 @@ from typing import Any, Final, NoReturn
 from aiohttp.http_exceptions import HttpProcessingError
 
 _END: Final = b"\r\n\r\n"
+_LAST_CHUNK: Final = b"\r\n0" + _END
 
 Fed = tuple[list[Any], bool, bytes]
 """What aiohttp's parser makes of bytes: heads with their bodies, a switch, what is behind it."""
@@ -17,11 +18,15 @@ class AnswerAlone:
     is behind it; and given a piece of a head behind an answer, it takes the next answer for the
     rest of that. The length in the head holds, and what is behind it belongs to nothing (RFC 9112
     §6.3): the connection is not used again.
+
+    It `is_reusable` for the next answer unless there were trailers, the last of which aiohttp's
+    parser takes for a field of that.
     """
 
     def __init__(self, wire: Any) -> None:
         self._wire = wire
         self._parser = wire._parser
+        self.is_reusable = True
         self.begin()
 
     def begin(self) -> None:
@@ -69,6 +74,7 @@ class AnswerAlone:
             return messages, upgraded, tail + data
         if at < 0:  # it has bare line feeds: nobody knows how much of this was its body
             self._wire.force_close()
+        self._last = head[-2:]
         message, body = self._answer = found[-1]
         self._follow(message, body, data)
         return messages, upgraded, tail
@@ -85,12 +91,18 @@ class AnswerAlone:
                     raise
                 excess = True
         self._size += len(data)
-        self._last = (self._last + data[-len(_END) :])[-len(_END) :]
+        self._last = (self._last + data[-len(_LAST_CHUNK) :])[-len(_LAST_CHUNK) :]
         if body.is_eof():
             self._answer, self._is_over = None, True
-            is_whole = self._last == _END if message.chunked else self._size == body.total_bytes
-            if excess or (self._size and not is_whole):
+            if excess or (self._size and not self._is_whole(message, body)):
                 self._wire.force_close()
+
+    def _is_whole(self, message: Any, body: Any) -> bool:
+        """Tell whether what came ends where the body does."""
+        if not message.chunked:
+            return bool(self._size == body.total_bytes)
+        self.is_reusable = self._last == _LAST_CHUNK
+        return self._last.endswith(_END)
 
 
 class Unasked:
