@@ -235,3 +235,11 @@ async def town(
             await stack.aclose()  # the hub ends first, so that people see how
         finally:
             await made.close()
+
+
+async def key_of(person: Person) -> str:
+    """Make a proxy key in the menu."""
+    await person.chooses(9)
+    await person.chooses(5)
+    shown = await person.sees("Your proxy key: ")
+    return shown.message.partition("Your proxy key: ")[2].partition("\n")[0]

@@ -18,8 +18,8 @@ import httpx
 import pytest
 import requests
 
-from tcpnet.server.porch import PROGRAMS
-from tests.hub import Town, town
+from tcpnet.server.porch import PROGRAMS, filled
+from tests.hub import Town, key_of, town
 from tests.origins import Exchange, Origin, origin
 from tests.unit.proxy.ports import said
 
@@ -269,12 +269,15 @@ async def test_the_line_for_pip_asks_the_index_of_its_reader(
     assert (tmp_path / "here/tcpnet_probe.py").read_text() == "ANSWER = 42\n"
 
 
+@pytest.mark.parametrize("asks", [False, True])
 async def test_the_line_for_npm_asks_the_registry_of_its_reader(
-    hub: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    asks: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As the set-up page has it, pasted into a shell; the lock file names no hub."""
+    """As the set-up page has it, pasted into a shell, key or none; the lock file names no hub."""
     program("npm")
     shell, packed = program("sh"), made_tarball(tmp_path).read_bytes()
+    npm = next(each for each in PROGRAMS if each.name == "npm")
+    proxy = {"port": 0, "allow": ("127.0.0.0/8",), "require_login": asks}
 
     async def registry(exchange: Exchange) -> None:
         if exchange.target.endswith(".tgz"):
@@ -285,13 +288,17 @@ async def test_the_line_for_npm_asks_the_registry_of_its_reader(
         kind = "Content-Type: application/json"
         await exchange.say(said("200 OK", kind, body=json.dumps(listed).encode()))
 
-    async with origin(registry) as host:
+    async with origin(registry) as host, town(proxy=proxy) as hub:
+        line = filled(npm.lines, address(hub))
+        if asks:
+            key = await key_of(await hub.person("Ann"))
+            line = filled(npm.keyed, address(hub), f"Ann:{key}")
         for name, value in {"registry": host.url("/"), "userconfig": os.devnull}.items():
             monkeypatch.setenv(f"npm_config_{name}", value)
         package = (
             f"probe --prefix {tmp_path} --cache {tmp_path / 'npm'} --no-audit --no-update-notifier"
         )
-        await run(shell, "-c", line_of("npm", hub).replace("PACKAGE", package), cwd=tmp_path)
+        await run(shell, "-c", line.replace("PACKAGE", package), cwd=tmp_path)
 
     assert (tmp_path / "node_modules/probe/answer.txt").read_text() == "42\n"
     assert address(hub) not in (tmp_path / "package-lock.json").read_text()
@@ -300,8 +307,7 @@ async def test_the_line_for_npm_asks_the_registry_of_its_reader(
 
 def line_of(name: str, hub: Town) -> str:
     """The lines of the set-up page for a program."""
-    lines = next(each.lines for each in PROGRAMS if each.name == name)
-    return lines.format(base=address(hub), host="127.0.0.1")
+    return filled(next(each.lines for each in PROGRAMS if each.name == name), address(hub))
 
 
 def made_tarball(folder: Path) -> Path:

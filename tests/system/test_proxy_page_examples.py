@@ -64,7 +64,7 @@ def test_the_page_and_the_set_up_page_name_the_same_programs() -> None:
     """Whatever the hub offers is explained, with the same line."""
     for program in PROGRAMS:
         line = program.lines.rpartition("\n")[2]
-        line = line.format(base="$HUB", host="192.168.1.20", near="")
+        line = line.format(base="$HUB", hub="$HUB", host="192.168.1.20", near="")
         told = line in PAGE or program.name in (
             "apt",
             "everything that reads http_proxy",

@@ -18,13 +18,22 @@ class Trial(NamedTuple):
 
 
 class Program(NamedTuple):
-    """A program, the lines that set it up, what is cached for it, and how they are tried."""
+    """A program, the lines that set it up, what is cached for it, and how they are tried.
+
+    `keyed` are the lines where a proxy key is wanted, if it is not enough to write it into `base`.
+    """
 
     name: str
     lines: str
     cached: str
     trial: Trial | None = None
+    keyed: str = ""
 
+
+# npm sends what an address holds to that address only, and nothing to where its lists then lead.
+_KEY_OF_NPM: Final = (
+    """"--//{site}/:_auth=$(node -p "Buffer.from('NAME:KEY').toString('base64')")" """
+)
 
 # pip's own help names the index that its files and its environment set, in a line that COLUMNS
 # keeps whole; `pip config get` knows none where nobody set one.
@@ -48,10 +57,12 @@ PROGRAMS: Final = (
     ),
     Program(
         "npm",
-        'npm install --registry "{base}/+/$(npm config get registry)"'
+        'npm install --registry "{hub}/+/$(npm config get registry)"'
         " --omit-lockfile-registry-resolved PACKAGE",
         "lists and packages",
         Trial("the address of the registry, which `npm config get registry` shows", path="abbrev"),
+        'npm install --registry "{hub}/+/$(npm config get registry)" '
+        f"{_KEY_OF_NPM}--omit-lockfile-registry-resolved PACKAGE",
     ),
     Program(
         "apt",
@@ -73,13 +84,14 @@ PROGRAMS: Final = (
     ),
     Program(
         "browsers",
-        "automatic configuration (PAC): {base}/proxy.pac",
+        "automatic configuration (PAC): {hub}/proxy.pac",
         "http://; what is https:// goes through a tunnel and is not cached",
     ),
 )
 """What the page and the documentation offer; no line names a site that a program knows itself.
 
-`{base}` and `{host}` stand for this hub, `{near}` for what is asked directly.
+`{base}` stands for this hub, with a name and a key where these are wanted, `{hub}`, `{site}` and
+`{host}` for its address, its name with the port and without, `{near}` for what is asked directly.
 """
 
 WINDOWS: Final = (
@@ -158,12 +170,12 @@ class Porch:
     def _set_up(self, base: str) -> str:
         login = (
             "<p>Programs log in with your name and your proxy key, which <b>9. Account</b> in the"
-            " menu of the hub makes: write <code>http://NAME:KEY@…</code> in the lines below.</p>"
+            " menu of the hub makes: write these for <code>NAME</code> and <code>KEY</code>.</p>"
             if self._asks_for_names
             else ""
         )
-        rows = "".join(_section(program, base) for program in PROGRAMS)
-        windows = f"<h2>PowerShell</h2><pre>{_lines(WINDOWS, base)}</pre>"
+        rows = "".join(self._section(program, base) for program in PROGRAMS)
+        windows = f"<h2>PowerShell</h2><pre>{self._lines(WINDOWS, base)}</pre>"
         return (
             '<!doctype html><html lang="en"><meta charset="utf-8"><title>tcpnet: web proxy</title>'
             f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
@@ -176,12 +188,25 @@ class Porch:
             f'<script src="{escape(base)}/setup.js"></script></html>\n'
         )
 
+    def _section(self, program: Program, base: str) -> str:
+        lines = (self._asks_for_names and program.keyed) or program.lines
+        return (
+            f"<h2>{escape(program.name)}</h2><pre>{self._lines(lines, base)}</pre>"
+            f"<p>Cached: {escape(program.cached)}.</p>"
+            f"{_form(program.trial) if program.trial else ''}"
+        )
 
-def _section(program: Program, base: str) -> str:
-    return (
-        f"<h2>{escape(program.name)}</h2><pre>{_lines(program.lines, base)}</pre>"
-        f"<p>Cached: {escape(program.cached)}.</p>{_form(program.trial) if program.trial else ''}"
-    )
+    def _lines(self, lines: str, base: str) -> str:
+        return escape(filled(lines, base, "NAME:KEY" if self._asks_for_names else ""))
+
+
+def filled(lines: str, base: str, login: str = "") -> str:
+    """Return lines with the hub in them that is called by `base`, and with a name and its key."""
+    host, site = _host(base), base.partition("//")[2]
+    near = ",".join(dict.fromkeys(("localhost", "127.0.0.1", host)))
+    keyed = base.replace("//", f"//{login}@", 1) if login else base
+    text = lines.format(base=keyed, hub=base, site=site, host=host, near=near)
+    return text.replace("NAME:KEY", login) if login else text
 
 
 def _form(trial: Trial) -> str:
@@ -191,13 +216,6 @@ def _form(trial: Trial) -> str:
         f" {question}:<br><input name=address type=url required"
         f' value="{escape(trial.address)}"></label> <button>Try</button><output></output></form>'
     )
-
-
-def _lines(lines: str, base: str) -> str:
-    """Return lines with this hub in them, as HTML."""
-    host = _host(base)
-    near = ",".join(dict.fromkeys(("localhost", "127.0.0.1", host)))
-    return escape(lines.format(base=base, host=host, near=near))
 
 
 def _host(base: str) -> str:

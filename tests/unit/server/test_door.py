@@ -16,7 +16,7 @@ from tcpnet.net.limits import Doorway
 from tcpnet.proxy.origin.guard import network
 from tcpnet.proxy.port.asker import Caller
 from tcpnet.server.door import OpenDoor
-from tests.hub import Person, Town, town
+from tests.hub import Town, key_of, town
 from tests.origins import Exchange, origin
 from tests.unit.proxy.ports import Client, said
 
@@ -32,14 +32,6 @@ async def keyed() -> AsyncGenerator[Town, None]:
 
 async def at_the_port(town: Town) -> Client:
     return await Client.dial(town.hub.proxy_addresses[0][1])
-
-
-async def key_of(person: Person) -> str:
-    """Make a proxy key in the menu."""
-    await person.chooses(9)
-    await person.chooses(5)
-    shown = await person.sees("Your proxy key: ")
-    return shown.message.partition("Your proxy key: ")[2].partition("\n")[0]
 
 
 def basic(name: str, key: str, field: str = "Proxy-Authorization") -> str:

@@ -1,5 +1,6 @@
 """The pages of the proxy port itself."""
 
+import html
 import re
 
 import pytest
@@ -42,6 +43,19 @@ def test_the_page_takes_nothing_from_elsewhere() -> None:
 def test_who_must_log_in_is_told_so(asks: bool) -> None:
     """With the place where the key comes from."""
     assert ("9. Account" in page("/", asks=asks)) is asks
+
+
+def test_the_lines_of_who_must_log_in_have_a_place_for_name_and_key() -> None:
+    """Once a line; npm gets them beside the address, since its lists lead to others."""
+    text = html.unescape(page("/", asks=True))
+
+    keyed = BASE.replace("//", "//NAME:KEY@")
+    assert f"curl -x {keyed} http" in text
+    assert f"--index-url {keyed}/+/$INDEX --trusted-host 192.168.1.20" in text
+    assert f'--registry "{BASE}/+/' in text
+    assert "\"--//192.168.1.20:3128/:_auth=$(node -p \"Buffer.from('NAME:KEY')" in text
+    assert f"(PAC): {BASE}/proxy.pac" in text
+    assert "KEY" not in page("/")
 
 
 def test_what_is_tried_is_fetched_through_the_hub() -> None:
