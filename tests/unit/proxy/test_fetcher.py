@@ -475,6 +475,31 @@ async def test_a_connection_that_ended_meanwhile_is_replaced() -> None:
     assert site.connections == 3
 
 
+@pytest.mark.parametrize("at_hand", [1.0, 0.0])  # seconds
+async def test_a_site_that_forgot_its_connections_is_dialled(
+    monkeypatch: pytest.MonkeyPatch, at_hand: float
+) -> None:
+    """Where one idle connection has ended without a word, the others may have, too."""
+    monkeypatch.setattr("tcpnet.proxy.origin.connector._AT_HAND", at_hand)
+    all_ask = asyncio.Barrier(3)
+
+    async def answer(exchange: Exchange) -> None:
+        if exchange.target == "/first":
+            await all_ask.wait()
+            await exchange.say(OK)
+        elif site.connections == 3:
+            exchange.hang_up()
+        else:
+            await exchange.say(OK)
+
+    async with origin(answer) as site, local() as fetcher:
+        await asyncio.gather(*(fetch(fetcher, site.url("/first")) for _ in range(3)))
+
+        assert await fetch(fetcher, site.url("/second")) == b"ok"
+
+    assert site.connections == 4
+
+
 async def test_a_redirect_is_an_answer() -> None:
     """Who asked decides what follows, so that the cache and the guard see every step."""
     said = b"HTTP/1.1 302 Found\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n"

@@ -156,6 +156,13 @@ class Connector(aiohttp.TCPConnector):
             lease.close()
         return None
 
+    def forget(self, site: "Site") -> None:
+        """Close the idle connections to a site, which may all have ended without a word."""
+        for lease in self._at_hand.pop(site, ()):
+            lease.close()
+        for protocol, _ in self._conns.pop(site.connection_key, ()):
+            protocol.close()
+
     async def dial(self, site: "Site", progress: Progress) -> Lease:
         """Return a connection to a site from aiohttp's pool, or a new one. Raises what it does."""
         progress.enter(Stage.QUEUE)

@@ -45,6 +45,7 @@ class Request:
                 if repeated or not (self._is_repeatable and _lost_its_connection(error)):
                     raise diagnosis.of_head(error, progress.host) from error
                 repeated = True
+                pool.forget(site)
 
     @property
     def _is_repeatable(self) -> bool:
