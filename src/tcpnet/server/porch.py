@@ -1,5 +1,7 @@
 """The proxy port's own pages: how to set programs up, and whether that works from here."""
 
+import base64
+import hashlib
 import json
 import re
 from html import escape
@@ -136,9 +138,11 @@ fetch(PROBE, { cache: 'no-store' }).then(
   () => say(document.querySelector('#browser'), 'This browser uses this proxy.'),
   () => say(document.querySelector('#browser'), 'This browser does not use this proxy.'))
 """
+# The script is known by its digest: addresses of IPv6 cannot be written in such a policy, and
+# 'self' would let what is behind /+/ be a script.
 _STRICT: Final = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src {base}/setup.js;"
-    " connect-src {base} {probe}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}';"
+    " connect-src 'self' {probe}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 
@@ -147,25 +151,21 @@ class Porch:
 
     def __init__(self, *, asks_for_names: bool, probe: str) -> None:
         self._asks_for_names = asks_for_names
-        self._probe = probe
+        self._script = _SCRIPT.replace("PROBE", json.dumps(f"{probe}/probe"))
+        digest = base64.b64encode(hashlib.sha256(self._script.encode()).digest()).decode()
+        policy = _STRICT.format(digest=digest, probe=probe)
+        self._policy = (("Content-Security-Policy", policy), ("Referrer-Policy", "no-referrer"))
 
     def page(self, path: str, base: str) -> OwnPage | None:
         """Return the page under a path, for who calls the hub by `base`, if there is one."""
         match path:
             case "/":
-                return _made("text/html", self._set_up(base), self._policy(base))
-            case "/setup.js":
-                script = _SCRIPT.replace("PROBE", json.dumps(f"{self._probe}/probe"))
-                return _made("text/javascript", script)
+                return _made("text/html", self._set_up(base), self._policy)
             case "/proxy.pac":
                 return _made("application/x-ns-proxy-autoconfig", _pac(base))
             case "/probe":
                 return _made("text/plain", "yes\n", (("Access-Control-Allow-Origin", "*"),))
         return None
-
-    def _policy(self, base: str) -> Lines:
-        policy = _STRICT.format(base=base, probe=self._probe)
-        return (("Content-Security-Policy", policy), ("Referrer-Policy", "no-referrer"))
 
     def _set_up(self, base: str) -> str:
         login = (
@@ -185,7 +185,7 @@ class Porch:
             " sees what is in them, and between you and the hub they are not encrypted. Through a"
             f" tunnel it sees nothing, and caches nothing.</p>{login}"
             f'<p id="browser"></p>{rows}{windows}'
-            f'<script src="{escape(base)}/setup.js"></script></html>\n'
+            f"<script>{self._script}</script></html>\n"
         )
 
     def _section(self, program: Program, base: str) -> str:
@@ -203,7 +203,8 @@ class Porch:
 def filled(lines: str, base: str, login: str = "") -> str:
     """Return lines with the hub in them that is called by `base`, and with a name and its key."""
     host, site = _host(base), base.partition("//")[2]
-    near = ",".join(dict.fromkeys(("localhost", "127.0.0.1", host)))
+    # Without the brackets of IPv6: httpx refuses them there.
+    near = ",".join(dict.fromkeys(("localhost", "127.0.0.1", host.strip("[]"))))
     keyed = base.replace("//", f"//{login}@", 1) if login else base
     text = lines.format(base=keyed, hub=base, site=site, host=host, near=near)
     return text.replace("NAME:KEY", login) if login else text

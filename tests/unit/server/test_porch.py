@@ -1,5 +1,7 @@
 """The pages of the proxy port itself."""
 
+import base64
+import hashlib
 import html
 import re
 
@@ -24,19 +26,21 @@ def test_the_page_has_a_line_for_every_program() -> None:
     assert all(f"<h2>{program.name}</h2>" in text for program in PROGRAMS)
     assert f"--index-url {BASE}/+/$INDEX --trusted-host 192.168.1.20 PACKAGE" in text
     assert f"--registry &quot;{BASE}/+/$(npm config get registry)&quot;" in text
-    assert "{" not in re.sub(r"<style>.*?</style>", "", text)
+    assert "{" not in re.sub(r"<(style|script)>.*?</\1>", "", text, flags=re.DOTALL)
 
 
 def test_the_page_takes_nothing_from_elsewhere() -> None:
-    """No foreign resource: its one script is the hub's own, and its policy allows no other."""
+    """No resource at all: its policy allows the one script in it, by its digest."""
     found = Porch(asks_for_names=False, probe=PROBE).page("/", BASE)
 
     assert found is not None
     policy = dict(found.fields)["Content-Security-Policy"]
-    loaded = re.findall(r'(?:src|href)="([^"]*)"', found.body.decode())
-    assert loaded == [f"{BASE}/setup.js"]
+    (script,) = re.findall(r"<script>(.*?)</script>", found.body.decode(), re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert not re.search(r"\b(?:src|href)=", found.body.decode())
     assert "default-src 'none'" in policy
-    assert f"script-src {BASE}/setup.js;" in policy
+    assert f"script-src 'sha256-{digest}';" in policy
+    assert f"connect-src 'self' {PROBE};" in policy
 
 
 @pytest.mark.parametrize("asks", [True, False])
@@ -64,13 +68,13 @@ def test_what_is_tried_is_fetched_through_the_hub() -> None:
 
     trials = [program.trial for program in PROGRAMS if program.trial]
     assert tried == [(trial.path, trial.address) for trial in trials]
-    assert "fetch(`/+/${address}`" in page("/setup.js")
-    assert f'"{PROBE}/probe"' in page("/setup.js")
+    assert "fetch(`/+/${address}`" in page("/")
+    assert f'"{PROBE}/probe"' in page("/")
 
 
 def test_what_a_site_answers_is_told_apart_from_what_the_hub_says() -> None:
     """The hub's sentence is shown; of a site's error page only its status."""
-    script = page("/setup.js")
+    script = page("/")
 
     assert "const plain = /^text[/]plain/.test(answer.headers.get('content-type') || '')" in script
     assert "const words = plain ? `: ${text.slice(0, 200)}` : ''" in script
@@ -82,7 +86,7 @@ def test_commands_in_a_question_are_set_apart() -> None:
     text = page("/")
 
     assert "which <code>npm config get registry</code> shows:" in text
-    assert "`" not in text
+    assert "`" not in text.partition("<script>")[0]
 
 
 def test_the_page_is_legible_in_the_dark_and_in_a_narrow_window() -> None:
@@ -93,14 +97,15 @@ def test_the_page_is_legible_in_the_dark_and_in_a_narrow_window() -> None:
     assert re.search(r"pre\{[^}]*white-space:pre-wrap", text)
 
 
-@pytest.mark.parametrize("base", ["http://127.0.0.1:3128", BASE])
+@pytest.mark.parametrize("base", ["http://127.0.0.1:3128", BASE, "http://[fd00::1]:3128"])
 def test_what_is_near_is_named_once(base: str) -> None:
     """Where the hub is called by an address of the reader's own machine, too."""
     near = re.findall(r"no_proxy=([^\s<]+)", page("/", base))
 
     names = near[0].split(",")
     assert len(names) == len(set(names))
-    assert base.removeprefix("http://").partition(":")[0] in names
+    assert base.removeprefix("http://").rpartition(":")[0].strip("[]") in names
+    assert "[" not in near[0]
 
 
 def test_browsers_are_told_the_way() -> None:
