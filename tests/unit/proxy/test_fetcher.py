@@ -434,13 +434,17 @@ async def test_a_connection_takes_answers_of_all_kinds() -> None:
     assert site.connections == 1
 
 
+@pytest.mark.parametrize(("line", "connections"), [(b"\r\n", 1), (b"\n", 3)])
 @pytest.mark.parametrize("end", [b"0\r\n", b"5\r\nbytes\r\n0\r\n", b"5\r\nbytes\r\n00;x=y\r\n"])
-async def test_the_trailers_of_an_answer_are_not_fields_of_the_next(end: bytes) -> None:
-    """What followed the chunks of one answer is over with it, and its connection goes on."""
-    chunks = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%bSet-Cookie: a=b\r\n\r\n"
+async def test_the_trailers_of_an_answer_are_not_fields_of_the_next(
+    end: bytes, line: bytes, connections: int
+) -> None:
+    """What followed the chunks of one answer is over with it; after bare LF the connection is."""
+    head = line.join((b"HTTP/1.1 200 OK", b"Transfer-Encoding: chunked", b"", b""))
 
     async def answer(exchange: Exchange) -> None:
-        await exchange.say(chunks % end if exchange.target == "/first" else OK)
+        first = head + end + b"Set-Cookie: a=b\r\n\r\n"
+        await exchange.say(first if exchange.target == "/first" else OK)
 
     async with origin(answer) as site, local() as fetcher:
         for target in ("/first", "/first", "/second", "/second"):
@@ -448,7 +452,7 @@ async def test_the_trailers_of_an_answer_are_not_fields_of_the_next(end: bytes) 
                 await body(reply)
                 assert "set-cookie" not in reply.fields.index
 
-    assert site.connections == 1
+    assert site.connections == connections
 
 
 async def test_an_idle_connection_is_in_nobody_s_way(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,7 +63,8 @@ class AnswerAlone:
             at = (self._last + data).find(_END)
             end = len(data) if at < 0 else at + len(_END) - len(self._last)
             head, data = data[:end], data[end:]
-            self._last = b"" if at >= 0 else (self._last + head)[1 - len(_END) :]
+            seen = self._last + head
+            self._last = b"" if at >= 0 else seen[1 - len(_END) :]
             found, upgraded, tail = self._parser.feed_data(head)
             messages += found
             if found and _is_last(found[-1][0]):
@@ -72,7 +73,8 @@ class AnswerAlone:
                 return messages, upgraded, tail
         if upgraded:
             return messages, upgraded, tail + data
-        if at < 0:  # it has bare line feeds: nobody knows how much of this was its body
+        if at < 0 or seen.count(b"\n") != seen.count(b"\r\n"):
+            # After bare line feeds nobody knows how much of this was its body.
             self._wire.force_close()
         self._last = head[-2:]
         message, body = self._answer = found[-1]
