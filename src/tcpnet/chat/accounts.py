@@ -158,7 +158,7 @@ class Accounts:
         number = changes.Remove(_ID, str(account.id))
         look = changes.Release(_LOOK, lookalikes.clash_key(account.name), account.key)
         while held := await self._claims.get(account.key):
-            if held.value.account.id != account.id:
+            if held.value.account != account:
                 return  # the name is somebody else's by now
             try:
                 await self._claims.remove(account.key, number, look, expected=held.revision)
@@ -201,7 +201,7 @@ class Accounts:
 
     async def _held(self, account: Account) -> Held[Claim]:
         held = await self._claims.get(account.key)
-        if held is None or held.value.account.id != account.id:
+        if held is None or held.value.account != account:
             raise UserError("This account was deleted.")
         return held
 

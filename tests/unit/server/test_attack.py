@@ -637,8 +637,12 @@ async def test_places_that_change_one_account_at_once_lose_nothing(hub: Town) ->
     assert claim.knows("two")
 
 
-async def test_deleting_an_account_again_leaves_the_next_owner_alone(hub: Town) -> None:
-    """Two places that forget one account, and somebody quick."""
+@pytest.mark.parametrize("ids", [range(10_000, 100_000), range(10_000, 10_001)])
+async def test_deleting_an_account_again_leaves_the_next_owner_alone(
+    hub: Town, ids: range, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two places that forget one account, and somebody quick, be it with the id that got free."""
+    monkeypatch.setattr("tcpnet.chat.accounts._IDS", ids)
     accounts = hub.hub.community.accounts
     old = (await accounts.take("nina")).account
     await accounts.delete(old)
@@ -646,6 +650,8 @@ async def test_deleting_an_account_again_leaves_the_next_owner_alone(hub: Town) 
 
     await accounts.delete(old)
 
+    with pytest.raises(UserError, match="was deleted"):
+        await accounts.note_seen(old)
     assert (await accounts.find("nina")) == new
     assert (await accounts.find(str(new.id))) == new
 
