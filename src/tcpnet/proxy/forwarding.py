@@ -1,6 +1,5 @@
 """What goes on to an origin: whose address it learns, and this hub's mark (RFC 9110 §7.6)."""
 
-from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
@@ -41,7 +40,6 @@ def outbound(request: PageRequest, forward: Forward, pseudonym: str) -> Fields:
     return kept.added(*forward.conditions, ("Via", via), *named)
 
 
-@lru_cache(maxsize=4)
 def mark(version: Version, pseudonym: str) -> str:
     """Return this hub's member of Via in a message that it received in this version of HTTP."""
     major, minor = version

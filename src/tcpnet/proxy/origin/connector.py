@@ -109,7 +109,7 @@ class Lease:
         """Leave the connection to the next request."""
         self.wire.rest()
         if self.wire.should_close or not self._pool.keeps(self._site, self):
-            self._connection.release()
+            self.give_back()
 
     def give_back(self) -> None:
         """Leave the connection to aiohttp."""
@@ -125,7 +125,8 @@ class Connector(aiohttp.TCPConnector):
 
     aiohttp's own traces tell the stages and more, for a quarter of what its client takes for a
     page. Its pool takes another tenth: it counts, and looks who waits. What is at hand counts as
-    used there, so all of it goes back before the pool is asked for a connection.
+    used there, so all of it goes back before the pool is asked for a connection. Seen with
+    aiohttp 3.14.5.
     """
 
     def __init__(self, patience: Patience, **settings: Any) -> None:

@@ -36,7 +36,6 @@ class Client(Protocol):
     """
 
     caller: Caller
-
     own_site: str
 
     def write(self, data: bytes) -> bool:
@@ -123,16 +122,16 @@ class Exchange:
         self._refuse(Refused(500, "The hub failed at this; it has been noted.", final=True))
 
     async def _asker(self, credentials: str | None, *, mapped: bool = False) -> Asker:
+        door = self._service.door
         try:
-            return await self._service.door.asker(credentials, self._client.caller)
+            return door.known(credentials) or await door.asker(credentials, self._client.caller)
         except Stranger as error:
             status, challenge = (401, "WWW-Authenticate") if mapped else (407, "Proxy-Authenticate")
             raise Refused(status, str(error), fields=((challenge, _CHALLENGE),)) from error
 
     async def _tunnel(self, target: TunnelTarget) -> None:
-        credentials, ports = self._head.fields.index.get(_LOGIN), self._service.connect_ports
-        if self._service.door.known(credentials) is None:
-            await self._asker(credentials)
+        await self._asker(self._head.fields.index.get(_LOGIN))
+        ports = self._service.connect_ports
         if target.port not in ports:
             open_ones = ", ".join(map(str, sorted(ports))) or "none"
             words = f"Tunnels to port {target.port} are refused; open: {open_ones}"
@@ -164,8 +163,7 @@ class Exchange:
         # Programs that know nothing of proxies can log in at a site only, so the hub acts as one.
         mapped = target.mapped and head.target.startswith("/")
         credentials = head.fields.index.get("authorization" if mapped else _LOGIN)
-        known = self._service.door.known(credentials)
-        asker = known or await self._asker(credentials, mapped=mapped)
+        asker = await self._asker(credentials, mapped=mapped)
         request = PageRequest(
             method=head.method,
             url=target.url,

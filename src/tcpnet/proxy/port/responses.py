@@ -32,8 +32,8 @@ class Framed:
     """One response to one request: its head, then its body in the framing the client can read.
 
     `length` counts the body's bytes where they are known, and what `fields` say of it is put right;
-    `marks` are this hub's own lines. `keeps_alive` tells whether the
-    connection may go on behind it; where it `ends_with_connection`, nothing else ends the body.
+    `marks` are this hub's own lines. `keeps_alive` tells whether the connection may go on behind
+    it; where it `ends_with_connection`, nothing else ends the body.
     """
 
     def __init__(
