@@ -1,6 +1,8 @@
 """What a client of the port may take: time, size and places."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,20 @@ from tcpnet.proxy.port.refusals import Refused
 from tcpnet.proxy.port.service import Patience
 from tests.origins import Exchange, origin
 from tests.unit.net.memory import tick
-from tests.unit.proxy.ports import echoing, said, standing
+from tests.unit.proxy.ports import Stand, echoing, said, standing
 
 SOON = 0.05
+
+
+@asynccontextmanager
+async def page_in_memory(stand: Stand) -> AsyncGenerator[bytes, None]:
+    """A page of 50,000 bytes that the port has in memory; gives the request for it."""
+    page = said("200 OK", "Cache-Control: max-age=60", body=bytes(50_000))
+    async with origin(page) as site:
+        client = await stand.client()
+        await client.get(site.url())
+        await client.get(site.url())  # and is in memory from here on
+        yield f"GET {site.url()} HTTP/1.1\r\nHost: h\r\n\r\n".encode()
 
 
 async def test_a_head_that_does_not_end_is_given_up(tmp_path: Path) -> None:
@@ -112,13 +125,8 @@ async def test_places_are_given_back(tmp_path: Path) -> None:
 
 async def test_one_who_takes_nothing_gets_no_more_answers(tmp_path: Path) -> None:
     """However small the pieces are in which he asks; what he asked for comes when he takes it."""
-    page = said("200 OK", "Cache-Control: max-age=60", body=bytes(50_000))
-    async with standing(tmp_path / "pages") as stand, origin(page) as site:
+    async with standing(tmp_path / "pages") as stand, page_in_memory(stand) as ask:
         port, transport = stand.in_memory(room=0)
-        ask = f"GET {site.url()} HTTP/1.1\r\nHost: h\r\n\r\n".encode()
-        client = await stand.client()
-        await client.get(site.url())
-        await client.get(site.url())  # and is in memory from here on
 
         for _ in range(20):
             port.data_received(ask)
@@ -133,13 +141,8 @@ async def test_one_who_takes_nothing_gets_no_more_answers(tmp_path: Path) -> Non
 
 async def test_one_who_takes_slowly_is_not_told_to_ask_faster(tmp_path: Path) -> None:
     """His next request is not read meanwhile; what counts is when he took a byte last."""
-    page = said("200 OK", "Cache-Control: max-age=60", body=bytes(50_000))
-    async with standing(tmp_path / "pages") as stand, origin(page) as site:
+    async with standing(tmp_path / "pages") as stand, page_in_memory(stand) as ask:
         port, transport = stand.in_memory(room=0)
-        ask = f"GET {site.url()} HTTP/1.1\r\nHost: h\r\n\r\n".encode()
-        client = await stand.client()
-        await client.get(site.url())
-        await client.get(site.url())  # and is in memory from here on
         port.data_received(ask * 10 + ask[:-2])
         now, patience = asyncio.get_running_loop().time(), stand.service.patience
 
